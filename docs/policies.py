@@ -52,6 +52,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "spec.credentialsSecretRef.name": "shop-db",
         "spec.classification[].columns": '["*.*.email", \'public."Users".mail\']',
         "spec.classification[].tag": "pii.email",
+        "spec.workloads.matchLabels": "{app: web}",
+        "spec.workloads.matchExpressions[].key": "tier",
+        "spec.workloads.matchExpressions[]": "[{key: tier, operator: In, values: [backend, jobs]}]",
+        "spec.workloads.matchExpressions[].operator": "Exists",
+        "spec.workloads.matchExpressions[].values": "[backend, jobs]",
         "spec.suspended.reason": "INC-77, a password leaked",
         "spec.suspended.by": "ada@example.com",
         "spec.suspended.since": '"2030-01-31T12:00:00Z"',
@@ -232,6 +237,7 @@ def _whole(every: dict[str, Place], place: Place, held: tuple[str, Any]) -> dict
         value = around(place, held)
         # Beside which alone it is valid.
         value |= {"mode": "revoke"} if held[0] == "revoked" else {}
+        value |= {"operator": "In"} if held[0] == "values" else {}
         if not place.path:
             return {"apiVersion": "penstock.dev/v1alpha1", "kind": place.kind} | value
         above, _, alias = place.path.rpartition(".")

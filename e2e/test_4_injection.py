@@ -133,3 +133,53 @@ def test_authors_of_workloads_are_warned_by_kubectl(shop: Kubectl) -> None:
     beside["metadata"]["annotations"] = manifests.INJECT
     with pytest.raises(CommandError, match="on a Deployment has no effect"):
         shop("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=json.dumps(beside))
+
+
+OPEN = "open"
+LABELLED: manifests.Object = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {
+        "name": OPEN,
+        "labels": {"penstock.dev/inject": "enabled", "pod-security.kubernetes.io/enforce": "restricted"},
+        "annotations": {"penstock.dev/database": "shop"},
+    },
+}
+
+
+def test_a_namespace_has_its_pods_get_a_gate(shop: Kubectl) -> None:
+    secrets = [shop.get("-n", manifests.NAMESPACE, "secret", name) for name in ("shop-db", "shop-db-ca")]
+    copies = [{"apiVersion": "v1", "kind": "Secret", "data": one["data"], "metadata": {"name": one["metadata"]["name"]}}
+              for one in secrets]  # fmt: skip
+    try:
+        shop.apply(LABELLED)
+        for one in (*copies, manifests.service_account("web"), manifests.database(), manifests.policy()):
+            one["metadata"]["namespace"] = OPEN
+            shop.apply(one)
+        plain = manifests.pod(SHOP_IMAGE, "plain", WITHOUT)
+        plain["metadata"]["namespace"] = OPEN
+        eventually(lambda: refusal_of(shop, plain), lambda refusal: not refusal, 30, "the pod admitted")
+        shop.wait("-n", OPEN, "--for=condition=Ready", "pod/plain")
+        made = shop.get("-n", OPEN, "pod", "plain")
+        assert [one["name"] for one in made["spec"]["initContainers"]] == ["penstock-proxy"]
+        assert made["metadata"]["annotations"]["penstock.dev/database"] == "shop"
+        shop("-n", OPEN, "delete", "pod", "plain", "--grace-period=1")
+        out = manifests.pod(SHOP_IMAGE, "out", {"penstock.dev/inject": "false"})
+        out["metadata"]["namespace"] = OPEN
+        with pytest.raises(CommandError, match="the pod goes without a gate"):
+            shop("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=json.dumps(out))
+        shop("label", "namespace", OPEN, "penstock.dev/inject=required", "--overwrite")
+        eventually(
+            lambda: refusal_of(shop, out, "--dry-run=server"), lambda words: "lets no pod go without" in words, 30, "it"
+        )
+    finally:
+        shop("delete", "namespace", OPEN, "--ignore-not-found", "--wait=false")
+
+
+def refusal_of(kubectl: Kubectl, pod: manifests.Object, *options: str) -> str:
+    """What was said against the pod."""
+    try:
+        kubectl("apply", *options, "-f", "-", stdin=json.dumps(pod))
+    except CommandError as refusal:
+        return str(refusal)
+    return ""

@@ -15,7 +15,8 @@ from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl, eventually
 
 OURS = "app.kubernetes.io/name=penstock"
-# What refuses annotated pods once nobody is there to give them a gate.
+# What refuses pods that are to have a gate once nobody is there to give them one.
+KEPT = ("penstock-pods", "penstock-bindings", "penstock-namespaces")
 GUARD = (
     "validatingadmissionpolicy.admissionregistration.k8s.io",
     "validatingadmissionpolicybinding.admissionregistration.k8s.io",
@@ -94,7 +95,7 @@ def test_uninstalling_leaves_what_the_notes_say(release: Kubectl) -> None:
         "configmap",
         *GUARD,
     }
-    assert {one for one in left if one.startswith(GUARD)} == {f"{kind}/penstock-pods" for kind in GUARD}
+    assert {one for one in left if one.startswith(GUARD)} == {f"{kind}/{name}" for kind in GUARD for name in KEPT}
     made = labelled(release, "app.kubernetes.io/managed-by=penstock-operator")
     assert {one.partition("/")[0] for one in made} == {"secret", "configmap"}
     assert {one for one in left if one.startswith(("secret", "configmap"))} <= made

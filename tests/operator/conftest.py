@@ -44,8 +44,17 @@ class Shop:
 
         # Further Databases of the namespace, and the Secrets with their credentials.
         self.others: dict[str, str] = {}
+        # What they and the first one select pods by.
+        self.workloads: dict[str, Json] = {}
+        # Those that are there and can't be read.
+        self.invalid: set[str] = set()
         # Its limits for single containers.
         self.ranges: list[Json] = []
+        # Its metadata, where it has the label by which its pods get a gate.
+        self.labelled: Json | None = None
+
+    def labelled_namespace(self, namespace: str) -> Json | None:
+        return self.labelled if namespace == "shop" else None
 
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         return self.ranges if namespace == "shop" else []
@@ -54,12 +63,14 @@ class Shop:
         return ["shop", *self.others] if namespace == "shop" else []
 
     def bundle(self, namespace: str, database: str) -> Bundle | None:
-        if database not in self.databases(namespace):
+        if database not in self.databases(namespace) or database in self.invalid:
             return None
         document = copy.deepcopy(self.database)
         document["metadata"]["name"] = database
         if database in self.others:
             document["spec"]["credentialsSecretRef"]["name"] = self.others[database]
+        if database in self.workloads:
+            document["spec"]["workloads"] = self.workloads[database]
         resources = [read_database(document), read_policy(self.policy)]
         return Bundle.of(resources, namespace="shop", database=database, generation=42, mask_key=bytes(32))
 

@@ -47,8 +47,9 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
 def inject(files: tuple[Path, ...], policies: tuple[Path, ...], image: str, output: str, **where: Any) -> None:
     """Show the patch that pods in FILES would get, and what admission would say, without applying anything.
 
-    Databases and policies come from the same files or --policies, and nothing is asked of a cluster then; else from the
-    cluster. Pods are taken as they are written: what the API server and other webhooks add is not there yet.
+    Databases and policies come from the same files or --policies, as do namespaces with their labels, and nothing is
+    asked of a cluster then; else from the cluster. Pods are taken as they are written: what the API server and other
+    webhooks add is not there yet.
 
     \b
     Status 0: all would be admitted
@@ -61,7 +62,8 @@ def inject(files: tuple[Path, ...], policies: tuple[Path, ...], image: str, outp
     namespace = where["namespace"]
     own = [one for one in found if str(one.get("apiVersion", "")).startswith(_OURS)]
     if own or policies:
-        lookup, namespace = _of_files(own, policies, namespace or "default"), namespace or "default"
+        spaces = [one for one in found if one["kind"] == "Namespace"]
+        lookup, namespace = _of_files(own, policies, spaces, namespace or "default"), namespace or "default"
     else:
         lookup, namespace = _of_cluster(**where)
     pods = [(one, pod) for one in found if (pod := _pod(one)) is not None]
@@ -122,13 +124,13 @@ def _judged(one: Json, pod: Json, namespace: str, lookup: Lookup, shape: Shape) 
         raise Unusable(f"{one['kind']} {_name(one)}: is no object of its kind: {str(bad)[:200]}") from None
     patch = json.loads(base64.b64decode(response["patch"])) if "patch" in response else []
     said = "refused" if not response["allowed"] else "injected" if patch else "as it is"
-    nothing = "no annotation penstock.dev/inject: its statements pass no gate" if said == "as it is" else ""
+    nothing = "neither it nor its namespace asks for a gate (penstock.dev/inject): its statements pass none"
     return {
         "namespace": space,
         "kind": one["kind"],
         "name": _name(one),
         "admission": said,
-        "message": (response.get("status") or {}).get("message", nothing),
+        "message": (response.get("status") or {}).get("message", nothing if said == "as it is" else ""),
         "warnings": list(response.get("warnings") or ()),
         "patch": patch,
     }
@@ -139,13 +141,14 @@ def _name(one: Json) -> str:
     return str((metadata.get("name") or metadata.get("generateName") or "") if isinstance(metadata, dict) else "")
 
 
-def _of_files(own: list[Json], policies: tuple[Path, ...], namespace: str) -> Lookup:
+def _of_files(own: list[Json], policies: tuple[Path, ...], spaces: list[Json], namespace: str) -> Lookup:
     from penstock_cli.cluster.rules import FileRules  # noqa: PLC0415 # as in `inject`
     from penstock_cli.policy_files import resources  # noqa: PLC0415 # as in `inject`
     from penstock_core.resources import ResourceError, parse  # noqa: PLC0415 # as in `inject`
 
     try:
-        return FileRules([*(parse(one, namespace=namespace) for one in own), *resources(policies, namespace)])
+        read = [*(parse(one, namespace=namespace) for one in own), *resources(policies, namespace)]
+        return FileRules(read, spaces)
     except ResourceError as error:
         raise Unusable(str(error)) from None
 

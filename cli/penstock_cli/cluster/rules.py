@@ -15,6 +15,7 @@ import click
 from penstock_cli.failures import Unusable
 from penstock_cli.policy_files import NO_KEY, AnyResource, bundle_of, resources
 from penstock_core.resources import Bundle, Database, ResourceError
+from penstock_operator.inject.annotations import INJECT
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES, generation_of, in_effect
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Open = Callable[[], "ClusterApi"]
+_NOT_FOUND = 404
 
 
 class ClusterRules:
@@ -30,6 +32,7 @@ class ClusterRules:
     def __init__(self, api: ClusterApi) -> None:
         self._api = api
         self._known: dict[str, tuple[dict[str, Json], list[Json]]] = {}
+        self._namespaces: dict[str, Json | None] = {}
 
     def databases(self, namespace: str) -> Sequence[str]:
         """Names of the namespace's Databases, sorted."""
@@ -52,6 +55,25 @@ class ClusterRules:
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         """None: who reads Databases need not be allowed to read these, and admission has the last word."""
         return ()
+
+    def labelled_namespace(self, namespace: str) -> Json | None:
+        """A namespace that has the label by which its pods get a gate. Who may not read it is told so."""
+        if namespace not in self._namespaces:
+            self._namespaces[namespace] = self._namespace(namespace)
+        return self._namespaces[namespace]
+
+    def _namespace(self, namespace: str) -> Json | None:
+        from penstock_cli.cluster.api import Refused  # noqa: PLC0415 # files alone need no client
+
+        try:
+            said, _ = self._api.call("GET", f"/api/v1/namespaces/{quote(namespace, safe='')}")
+        except Refused as refused:
+            if refused.status != _NOT_FOUND:
+                click.echo(
+                    f"warning: whether pods of {namespace} get a gate by its label is not known: {refused}", err=True
+                )
+            return None
+        return labelled(said)
 
     def one(self, namespace: str, wanted: str) -> Bundle:
         """The only Database of the namespace, or the one that is wanted. Raises Unusable."""
@@ -82,8 +104,9 @@ class ClusterRules:
 class FileRules:
     """The Databases that files hold, as admission looks them up."""
 
-    def __init__(self, found: Sequence[AnyResource]) -> None:
+    def __init__(self, found: Sequence[AnyResource], namespaces: Sequence[Json] = ()) -> None:
         self._found = found
+        self._namespaces = {str((one.get("metadata") or {}).get("name")): one for one in namespaces}
 
     def databases(self, namespace: str) -> Sequence[str]:
         """Names of the namespace's Databases, sorted."""
@@ -98,6 +121,16 @@ class FileRules:
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         """Files hold none."""
         return ()
+
+    def labelled_namespace(self, namespace: str) -> Json | None:
+        """A namespace in the files that has the label by which its pods get a gate."""
+        return labelled(self._namespaces.get(namespace) or {})
+
+
+def labelled(namespace: Json) -> Json | None:
+    """The metadata of a namespace that has the label, as control knows it."""
+    metadata: Json = namespace.get("metadata") or {}
+    return metadata if INJECT in (metadata.get("labels") or {}) else None
 
 
 def rules_for(paths: Sequence[Path], namespace: str | None, wanted: str, api: Open) -> Bundle:

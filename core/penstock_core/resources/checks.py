@@ -23,7 +23,7 @@ def check(resources: Iterable[Resource]) -> list[Problem]:
     """All problems between the resources, by resource and place. No problem: they fit together."""
     everything = list(resources)
     databases = {(one.namespace, one.name): one for one in everything if isinstance(one, Database)}
-    problems = list(_named_twice(everything))
+    problems = [*_named_twice(everything), *_selecting_alike(databases.values())]
     for policy in everything:
         if isinstance(policy, DatabaseAccessPolicy):
             problems += _policy_problems(policy, databases)
@@ -34,6 +34,19 @@ def _named_twice(resources: list[Resource]) -> Iterator[Problem]:
     for title, count in Counter(resource.title for resource in resources).items():
         if count > 1:
             yield Problem(f"there are {count} of this name; give each its own", "metadata.name", resource=title)
+
+
+def _selecting_alike(databases: Iterable[Database]) -> Iterator[Problem]:
+    """Databases of one namespace that select the same pods. Of selectors that only overlap, the pods will tell."""
+    first: dict[tuple[object, ...], str] = {}
+    for one in sorted(databases, key=lambda database: database.title):
+        if one.spec.workloads is not None:
+            labels = frozenset(one.spec.workloads.match_labels.items())
+            selected = (one.namespace, labels, frozenset(one.spec.workloads.match_expressions))
+            other = first.setdefault(selected, one.name)
+            if other != one.name:
+                message = f"selects the same pods as the Database {other}, and a pod has one gate: they will be refused"
+                yield Problem(message, "spec.workloads", resource=one.title)
 
 
 def _policy_problems(policy: DatabaseAccessPolicy, databases: dict[tuple[str, str], Database]) -> Iterator[Problem]:

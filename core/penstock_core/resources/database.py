@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
+from penstock_core.resources.pod_selector import PodSelector
 from penstock_core.resources.suspension import Suspension
 from penstock_core.resources.vocabulary import (
     HEX,
@@ -83,6 +84,9 @@ class DatabaseSpec(Model):
     """The Secret with the keys username and password that the proxy logs in with. Only the proxy mounts it."""
     classification: Annotated[Many[Classification], Field(max_length=256)] = ()
     """What in the database is sensitive."""
+    workloads: PodSelector | None = None
+    """Pods of the namespace that get a gate to this database without an annotation of theirs, where the namespace has
+    the label `penstock.dev/inject` (docs/annotations.md). A pod that two Databases select is refused."""
     suspended: Suspension | None = None
     """While it is there, nobody has access, whatever policies say: all sessions are ended at once, with what they run
     cancelled, and none begins. `kubectl penstock suspend` writes it; docs/kubectl.md."""

@@ -62,6 +62,9 @@ QUALIFIED_FUNCTION: Final = rf"^{_BARE}\.{_BARE}$"
 DURATION: Final = r"^([0-9]{1,6}(ms|s|m|h))+$"
 TIMESTAMP: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 ONE_CHARACTER: Final = r"^[^\x00-\x1F\x7F]$"
+_LABEL_PART = "[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?"
+LABEL_KEY: Final = rf"^({_LABEL}(\.{_LABEL})*/)?{_LABEL_PART}$"
+LABEL_VALUE: Final = f"^({_LABEL_PART})?$"
 HEX: Final = "^[0-9a-f]+$"
 REASON: Final = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
@@ -89,6 +92,8 @@ WORDS: Final[dict[str, str]] = {
     DURATION: "must be a duration such as 30s, 5m or 1h30m",
     TIMESTAMP: "must be a time such as 2030-01-31T12:00:00Z",
     ONE_CHARACTER: "must be a single printable character",
+    LABEL_KEY: "must be a label's name: letters, digits, - _ and ., after a prefix and / where it has one",
+    LABEL_VALUE: "must be a label's value: letters, digits, - _ and .",
     HEX: "must be hexadecimal digits in lower case",
     REASON: "must be one word such as PolicyInvalid",
 }

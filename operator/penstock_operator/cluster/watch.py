@@ -48,9 +48,24 @@ class Relist(Exception):
     """The server no longer knows where we were; only a new list helps."""
 
 
-async def follow(api: Api, path: str, follower: Follower, *, fields: str = "") -> None:
-    """Follow `path` (a collection) until cancelled. `fields` is a field selector."""
-    query = {"fieldSelector": fields} if fields else {}
+class KnownObjects:
+    """A follower that keeps what it was told last."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, Json] = {}
+
+    def replace(self, objects: dict[Key, Json], revision: int) -> None:
+        self._objects = dict(objects)
+
+    def change(self, change: ObjectChange) -> None:
+        # Made anew: others read it in other threads.
+        others = {key: one for key, one in self._objects.items() if key != change.key}
+        self._objects = others if change.object is None else {**others, change.key: change.object}
+
+
+async def follow(api: Api, path: str, follower: Follower, *, fields: str = "", labels: str = "") -> None:
+    """Follow `path` (a collection) until cancelled. `fields` is a field selector, `labels` one of labels."""
+    query = {name: text for name, text in (("fieldSelector", fields), ("labelSelector", labels)) if text}
     backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
     revision: int | None = None
     while True:

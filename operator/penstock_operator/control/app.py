@@ -39,6 +39,8 @@ from penstock_operator.inject.workloads import advise
 
 HEARTBEAT_SECONDS = 15.0
 SHORTEST_STREAM_SECONDS = 60.0
+# Where the API server asks about pods of namespaces that have the label.
+LABELLED = "/mutate/labelled"
 _log = structlog.get_logger(__name__)
 
 
@@ -71,10 +73,11 @@ class Control:
         self.stopping = asyncio.Event()
 
     async def mutate(self, request: Request) -> Response:
-        """An AdmissionReview of a pod."""
+        """An AdmissionReview of a pod that speaks of a gate, or is in a namespace whose pods get one."""
+        labelled = request.url.path == LABELLED
 
         def answer(review: object) -> Json:
-            return admit(review, self.policies, self.shape)
+            return admit(review, self.policies, self.shape, labelled=labelled)
 
         return await self._reviewed(request, "mutate", answer)
 
@@ -189,6 +192,7 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/v1/streams/{owner}/requests/{name}", asked.get, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/mutate", control.mutate, methods=["POST"]),
+            Route(LABELLED, control.mutate, methods=["POST"]),
             Route("/guard", control.guard, methods=["POST"]),
             Route("/advise", control.advise, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),

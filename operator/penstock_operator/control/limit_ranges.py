@@ -5,24 +5,13 @@ What doesn't belong: what follows from them (`penstock_operator.inject.compute`)
 
 from __future__ import annotations
 
-from penstock_operator.cluster.watch import Json, Key, ObjectChange
+from penstock_operator.cluster.watch import Json, KnownObjects
 
 PATH = "/api/v1/limitranges"
 
 
-class LimitRanges:
+class LimitRanges(KnownObjects):
     """Follows them. Before they are known, none counts: the API server itself has the last word."""
-
-    def __init__(self) -> None:
-        self._objects: dict[Key, Json] = {}
-
-    def replace(self, objects: dict[Key, Json], revision: int) -> None:
-        self._objects = dict(objects)
-
-    def change(self, change: ObjectChange) -> None:
-        # Made anew: reviews read it in other threads.
-        others = {key: one for key, one in self._objects.items() if key != change.key}
-        self._objects = others if change.object is None else {**others, change.key: change.object}
 
     def of(self, namespace: str) -> list[Json]:
         """The limits of single containers in a namespace."""

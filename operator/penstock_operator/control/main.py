@@ -14,7 +14,7 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
-from penstock_operator.control import limit_ranges
+from penstock_operator.control import labelled_namespaces, limit_ranges
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
@@ -27,7 +27,7 @@ from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GU
 from penstock_operator.control.requests_holder import RequestsHolder
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.health import health
-from penstock_operator.inject.annotations import Resources
+from penstock_operator.inject.annotations import INJECT, Resources
 from penstock_operator.inject.sidecar import CONTROL_AUDIENCE, Shape
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES, REQUESTS
 from penstock_operator.serving import Endpoint, alongside, serve
@@ -41,8 +41,9 @@ _log = structlog.get_logger(__name__)
 async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
-        policies, certificate, ranges = Policies(), ServedCertificate(), limit_ranges.LimitRanges()
-        policies.limit_ranges = ranges.of
+        policies, certificate = Policies(), ServedCertificate()
+        ranges, namespaces = limit_ranges.LimitRanges(), labelled_namespaces.LabelledNamespaces()
+        policies.limit_ranges, policies.labelled_namespace = ranges.of, namespaces.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -54,8 +55,8 @@ async def run(settings: ControlSettings) -> None:
         metrics.follow_emergencies(grants)
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
-        reader = (settings.namespace, settings.operator_account)
-        tokens, lost = Tokens(api, CONTROL_AUDIENCE), LostEvents(api, metrics.lost)
+        reader, lost = (settings.namespace, settings.operator_account), LostEvents(api, metrics.lost)
+        tokens = Tokens(api, CONTROL_AUDIENCE)
         control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost)
         lingering = asyncio.Event()
 
@@ -67,7 +68,7 @@ async def run(settings: ControlSettings) -> None:
         followers = [
             *_followed(settings, policies, certificate),
             # Admission does not depend on what follows. Without limit ranges, the API server says what a container may
-            # not have; without requests, what asks for approval is told so.
+            # not have; without requests, what asks for approval is told so. (Nor on namespaces: labelled ones wait.)
             (limit_ranges.PATH, ranges, ""),
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
@@ -77,11 +78,11 @@ async def run(settings: ControlSettings) -> None:
             Endpoint(secured(control, asker), settings.host, settings.port, certificate.context),
             Endpoint(health(lacking, metrics.registry), settings.host, settings.health_port),
         ]
-        following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
         await alongside(
             serve(endpoints, stop, drain=settings.drain),
             [
-                *following,
+                *(follow(api, path, follower, fields=fields) for path, follower, fields in followers),
+                follow(api, labelled_namespaces.PATH, namespaces, labels=INJECT),
                 holder.sweep(),
                 AccessWatch(api, policies, grants).run(),
                 _end(settings, control, lingering, stop),

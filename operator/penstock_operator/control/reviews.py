@@ -5,13 +5,15 @@ What doesn't belong: the checks (`penstock_core.resources`), and pods (`penstock
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, doubts, parse
 from penstock_core.resources.loading import AnyResource
 from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.suspended_by import refuse_pretence
 from penstock_operator.inject import admission_review
-from penstock_operator.inject.annotations import Refusal
+from penstock_operator.inject.annotations import INJECT, Refusal
 from penstock_operator.inject.bounds import refuse_crowds
 from penstock_operator.inject.patch import Json
 from penstock_operator.objects import essence
@@ -58,15 +60,27 @@ def _is_stored_already(document: Json, before: Json | None) -> bool:
 
 
 def _misfits(resource: AnyResource, policies: Policies) -> list[str]:
-    if isinstance(resource, Database) and resource.spec.tls.mode == "disable":
-        return [
-            f"{resource.title}: spec.tls.mode: disable sends what is asked and answered as plain text, and where the "
-            "server wants it in clear the password, too; whoever is on the way reads it"
-        ]
+    if isinstance(resource, Database):
+        return [*_doubts_of(resource, policies)]
     if not isinstance(resource, DatabaseAccessPolicy):
         return []
     databases: list[Database] = policies.known_databases(resource.namespace)
     return [str(problem) for problem in (*check([*databases, resource]), *doubts(resource))]
+
+
+def _doubts_of(database: Database, policies: Policies) -> Iterator[str]:
+    if database.spec.tls.mode == "disable":
+        yield (
+            f"{database.title}: spec.tls.mode: disable sends what is asked and answered as plain text, and where the "
+            "server wants it in clear the password, too; whoever is on the way reads it"
+        )
+    if database.spec.workloads is not None and policies.labelled_namespace(database.namespace) is None:
+        yield (
+            f"{database.title}: spec.workloads has no effect while the namespace {database.namespace} has no label "
+            f"{INJECT}; selected has it looked at"
+        )
+    others = [one for one in policies.known_databases(database.namespace) if one.name != database.name]
+    yield from (str(problem) for problem in check([*others, database]))
 
 
 def _missed(document: Json) -> list[str]:

@@ -19,6 +19,7 @@ from penstock_operator.inject import admission_review, compute, detours, environ
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject.annotations import InjectionRequest, Refusal
 from penstock_operator.inject.bounds import refuse_crowded_pod
+from penstock_operator.inject.choice import NamespaceDefault, choose
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.same_container import is_same_container, is_same_volume
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
@@ -36,16 +37,27 @@ class Lookup(Protocol):
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         """What the namespace lets single containers have."""
 
+    def labelled_namespace(self, namespace: str) -> Json | None:
+        """The metadata of a namespace that has the label by which its pods get a gate; None where it has none."""
+
 
 # Of a pod that says nothing.
 _DEFAULT_END_SECONDS = 30
 
 
-def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
-    """The AdmissionReview to answer with, for a pod that is made. Raises BadReview."""
+def admit(review: object, lookup: Lookup, shape: Shape, *, labelled: bool = False) -> Json:
+    """The AdmissionReview to answer with, for a pod that is made. Raises BadReview.
+
+    `labelled`: the API server found the label on the namespace. What it knows, we may have yet to be told.
+    """
     request = admission_review.read(review)
     pod = request.pod()
     try:
+        if labelled and lookup.labelled_namespace(request.namespace) is None:
+            raise Refusal(
+                f"the label {wishes.INJECT} of the namespace {request.namespace} is so new that its pods can't be "
+                "given a gate yet; try again in a moment"
+            )
         operations, warnings = inject(pod, request.namespace, lookup, shape)
     except Refusal as refusal:
         return admission_review.refused(request.uid, str(refusal))
@@ -78,11 +90,12 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     A pod at CREATE often has no namespace of its own yet.
     """
     annotations = pod["metadata"].get("annotations") or {}
-    wishes.refuse_slips(annotations, pod["metadata"].get("labels") or {})
-    if not wishes.wants_sidecar(annotations):
-        return [], []
+    default = NamespaceDefault.read(namespace, lookup.labelled_namespace(namespace) or {})
+    chosen = choose(pod, default, _by_name(namespace, lookup) if default else {})
+    if not chosen.wanted:
+        return [], [*chosen.warnings]
     refuse_crowded_pod(pod)
-    wanted = replace(wishes.read(annotations), end_seconds=_end_seconds(pod))
+    wanted = replace(wishes.read(annotations), database=chosen.database, end_seconds=_end_seconds(pod))
     bundle = _bundle(namespace, wanted, lookup)
     upstream = _upstream(bundle.database)
     if not shape.native_sidecars:
@@ -104,7 +117,10 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     )
     warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
     warnings += detours.warnings(patch.document, _databases(namespace, lookup))
-    _stamp(patch, pod["metadata"].get("annotations") or {} if kept else {}, shape, bundle.generation)
+    stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: str(bundle.generation)}
+    # A second look keeps the first one's word.
+    stamps |= {name: annotations[name] for name in stamps if kept and name in annotations}
+    _stamp(patch, {wishes.INJECT: "true", wishes.DATABASE: wanted.database, **stamps})
     return patch.operations, warnings
 
 
@@ -147,8 +163,13 @@ def _credentials(namespace: str, lookup: Lookup) -> dict[str, str]:
 
 
 def _databases(namespace: str, lookup: Lookup) -> list[Database]:
-    bundles = [lookup.bundle(namespace, name) for name in lookup.databases(namespace)]
-    return [bundle.database for bundle in bundles if bundle is not None]
+    return [database for database in _by_name(namespace, lookup).values() if database is not None]
+
+
+def _by_name(namespace: str, lookup: Lookup) -> dict[str, Database | None]:
+    """The namespace's Databases; None for one that is not valid."""
+    bundles = {name: lookup.bundle(namespace, name) for name in lookup.databases(namespace)}
+    return {name: None if bundle is None else bundle.database for name, bundle in bundles.items()}
 
 
 def _injected(pod: Json) -> bool:
@@ -223,9 +244,8 @@ def _add_sidecar(patch: Patch, container: Json, volumes: Sequence[Json]) -> bool
     return False
 
 
-def _stamp(patch: Patch, kept: Mapping[str, str], shape: Shape, generation: int) -> None:
-    """Say on the pod what it was given. A second look keeps the first one's word."""
-    stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: str(generation)}
-    for name, value in stamps.items():
-        patch.put(kept.get(name, value), "metadata", "annotations", name)
+def _stamp(patch: Patch, annotations: Mapping[str, str]) -> None:
+    """Say on the pod what it was given, so that all who look at it later find what they would had it asked itself."""
+    for name, value in annotations.items():
+        patch.put(value, "metadata", "annotations", name)
     patch.put("true", "metadata", "labels", wishes.INJECTED_LABEL)

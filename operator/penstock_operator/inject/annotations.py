@@ -13,6 +13,7 @@ from typing import Any
 
 PREFIX = "penstock.dev/"
 INJECT = PREFIX + "inject"
+DATABASE = PREFIX + "database"
 # Stamped on the pod by the injection, never asked for.
 INJECTED_VERSION = PREFIX + "injected-version"
 POLICY_GENERATION = PREFIX + "policy-generation"
@@ -87,9 +88,7 @@ def refuse_slips(annotations: Mapping[str, str], labels: Mapping[str, str]) -> N
     """A pod that could be meant to have a sidecar must not start without one unnoticed. Raises Refusal."""
     if INJECT in annotations:
         return
-    label = next((name for name in sorted(labels) if name.startswith(PREFIX) and name not in _LABELS), None)
-    if label:
-        raise Refusal(f"{label} is a label here; make it an annotation of the pod (of its template){_hint(label)}")
+    refuse_labels(labels)
     # What a copy of a pod with a sidecar bears asks for nothing.
     given = [name for name in sorted(annotations) if name.startswith(PREFIX) and name not in _STAMPS]
     known = [name for name in given if name.removeprefix(PREFIX) in WISHES]
@@ -103,6 +102,13 @@ def refuse_slips(annotations: Mapping[str, str], labels: Mapping[str, str]) -> N
         raise Refusal(
             f"the label {INJECTED_LABEL} says that a pod has a sidecar, and this one asks for none; remove it"
         )
+
+
+def refuse_labels(labels: Mapping[str, str]) -> None:
+    """Nothing is asked for by labels. Raises Refusal."""
+    label = next((name for name in sorted(labels) if name.startswith(PREFIX) and name not in _LABELS), None)
+    if label:
+        raise Refusal(f"{label} is a label here; make it an annotation of the pod (of its template){_hint(label)}")
 
 
 def _hint(name: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from penstock_operator.inject import admission_review
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject.admit import Lookup, inject
-from penstock_operator.inject.annotations import INJECT, PREFIX, Refusal
+from penstock_operator.inject.annotations import DATABASE, INJECT, PREFIX, Refusal
+from penstock_operator.inject.choice import SELECTED, NamespaceDefault
 from penstock_operator.inject.patch import Json
 from penstock_operator.inject.sidecar import Shape
 
@@ -35,14 +36,14 @@ def _about(given: Json, namespace: str, lookup: Lookup, shape: Shape) -> Iterato
     if template is None:
         yield from _misnamed(kind, metadata)
         if kind == "Namespace":
-            yield from _misplaced(kind, metadata, "the pods, or the pod templates, in it")
+            yield from _of_namespace(metadata, lookup)
         return
     yield from _misplaced(kind, metadata, "the pod template (spec.template.metadata.annotations)")
     yield from _misnamed(kind, metadata)
     own = template.get("metadata") or {}
     yield from _misnamed("pod template", own)
-    annotations = own.get("annotations") or {}
-    if any(name.startswith(PREFIX) for name in (*annotations, *(own.get("labels") or {}))):
+    speaks = any(name.startswith(PREFIX) for name in (*(own.get("annotations") or {}), *(own.get("labels") or {})))
+    if speaks or lookup.labelled_namespace(namespace) is not None:
         yield from _tried(template, namespace, lookup, shape)
 
 
@@ -53,6 +54,38 @@ def _template(given: Json) -> Json | None:
         spec = (spec.get("jobTemplate") or {}).get("spec")
     found = spec.get("template") if isinstance(spec, dict) else None
     return found if isinstance(found, dict) and isinstance(found.get("spec"), dict) else None
+
+
+def _of_namespace(metadata: Json, lookup: Lookup) -> Iterator[str]:
+    """What a namespace says of the pods in it, and what of that has no effect."""
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    known = [PREFIX + name for name in _KNOWN]
+    for name in known:
+        if name in labels and name != INJECT:
+            yield f"{name} on a Namespace is an annotation; as a label it has no effect"
+        if name in annotations and name not in (INJECT, DATABASE):
+            yield f"{name} on a Namespace has no effect; set it on the pods, or the pod templates, in it"
+    if INJECT in annotations:
+        yield f"{INJECT} on a Namespace is a label; as an annotation it has no effect"
+    if DATABASE in annotations and INJECT not in labels:
+        yield f"{DATABASE} on a Namespace has no effect without the label {INJECT}"
+    name = str(metadata.get("name", ""))
+    try:
+        default = NamespaceDefault.read(name, metadata)
+    except Refusal as refusal:
+        yield f"its pods will be refused: {refusal}"
+        return
+    selects = default is not None and default.text == SELECTED
+    if (
+        default is not None
+        and not (selects and not default.database)
+        and default.database not in lookup.databases(name)
+    ):
+        there = f"Databases in it: {', '.join(lookup.databases(name)) or 'none'}"
+        named = (
+            f"names the Database {default.database}, which is not there" if default.database else "names no Database"
+        )
+        yield f"its pods will be refused unless they name one: the namespace {named} (annotation {DATABASE}); {there}"
 
 
 def _misplaced(kind: str, metadata: Json, place: str) -> Iterator[str]:

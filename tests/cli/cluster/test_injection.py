@@ -68,11 +68,54 @@ def test_warnings_are_told(desk: Desk) -> None:
 
 
 def test_a_pod_that_asks_for_no_gate_is_told_apart(desk: Desk) -> None:
-    bare = workload()
-    bare["spec"]["template"]["metadata"] = {}
-    (found,) = judged(desk, bare)
+    (found,) = judged(desk, bare())
     assert (found["admission"], found["patch"]) == ("as it is", [])
-    assert "pass no gate" in found["message"]
+    assert found["message"].endswith("its statements pass none")
+
+
+def bare() -> dict[str, Any]:
+    """A workload whose pods say nothing of a gate."""
+    made = workload()
+    made["spec"]["template"]["metadata"] = {}
+    return made
+
+
+NAMESPACE = {
+    "apiVersion": "v1", "kind": "Namespace",
+    "metadata": {
+        "name": "shop", "labels": {"penstock.dev/inject": "required"}, "annotations": {"penstock.dev/database": "shop"},
+    },
+}  # fmt: skip
+
+
+def test_what_the_namespace_has_for_all_counts(desk: Desk) -> None:
+    desk.api.objects["/api/v1/namespaces/shop"] = NAMESPACE
+    (found,) = judged(desk, bare())
+    assert found["admission"] == "injected"
+    (refused,) = judged(desk, without_a_gate(), code=1)
+    assert "the namespace shop lets no pod go without a gate" in refused["message"]
+
+
+def test_so_does_that_of_the_files(desk: Desk) -> None:
+    desk.api.forbidden = ("/",)
+    (found,) = judged(desk, NAMESPACE, bare(), *demo_resources())
+    assert found["admission"] == "injected"
+    (alone,) = judged(desk, bare(), *demo_resources())
+    assert alone["admission"] == "as it is"
+
+
+def test_who_may_not_read_the_namespace_is_told_what_is_not_known(desk: Desk) -> None:
+    desk.api.forbidden = ("/api/v1/namespaces/shop",)
+    result = desk.run("inject", "-f", "-", "-o", "json", given=yaml.safe_dump(bare()))
+    assert result.exit_code == 0
+    assert "warning: whether pods of shop get a gate by its label is not known: " in result.stderr
+    assert json.loads(result.stdout)[0]["admission"] == "as it is"
+
+
+def without_a_gate() -> dict[str, Any]:
+    made = bare()
+    made["spec"]["template"]["metadata"] = {"annotations": {"penstock.dev/inject": "false"}}
+    return made
 
 
 def test_with_resources_in_the_files_no_cluster_is_asked(desk: Desk) -> None:

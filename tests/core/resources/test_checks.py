@@ -40,6 +40,17 @@ def test_resources_that_fit_together() -> None:
     assert problems(DATABASE) == []
 
 
+def test_databases_that_select_the_same_pods() -> None:
+    selecting = DATABASE + "  workloads: {matchLabels: {app: web, tier: a}}\n"
+    billing = DATABASE.replace("name: shop, ", "name: billing, ") + "  workloads: {matchLabels: {tier: a, app: web}}\n"
+    assert problems(selecting, billing) == [
+        "Database shop/shop: spec.workloads: selects the same pods as the Database billing, and a pod has one gate: "
+        "they will be refused"
+    ]
+    assert problems(selecting, billing.replace("namespace: shop", "namespace: other")) == []
+    assert problems(selecting, billing.replace("tier: a", "tier: b")) == []
+
+
 @pytest.mark.parametrize(
     ("documents", "said"),
     [

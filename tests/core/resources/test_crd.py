@@ -24,7 +24,8 @@ FILES = ("accessrequests.yaml", "databaseaccesspolicies.yaml", "databases.yaml")
 
 # The keywords of a structural schema, and Kubernetes' own.
 TAKEN = {
-    "default", "description", "enum", "format", "items", "maxItems", "maxLength", "maximum",
+    "additionalProperties", "default", "description", "enum", "format", "items", "maxItems", "maxLength",
+    "maxProperties", "maximum",
     "minItems", "minLength", "minimum", "pattern", "properties", "required", "type", "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 }  # fmt: skip
@@ -43,6 +44,9 @@ def nodes(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     yield path, node
     for name, part in node.get("properties", {}).items():
         yield from nodes(part, f"{path}.{name}")
+    if "additionalProperties" in node:
+        # Meant for no name alone, so that there is nothing to explain.
+        yield from nodes(node["additionalProperties"], f"{path}[]")
     if "items" in node:
         yield from nodes(node["items"], f"{path}[]")
 

@@ -64,10 +64,10 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_SHORTEST_PAUSE", 0.001)
 
 
-async def followed(script: Script, fields: str = "") -> Notes:
+async def followed(script: Script, fields: str = "", labels: str = "") -> Notes:
     notes = Notes()
     api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(script))
-    task = asyncio.create_task(follow(api, "/things", notes, fields=fields))
+    task = asyncio.create_task(follow(api, "/things", notes, fields=fields, labels=labels))
     await asyncio.wait_for(script.done.wait(), 5)
     task.cancel()
     return notes
@@ -91,6 +91,13 @@ async def test_the_watch_goes_on_where_the_list_was() -> None:
     assert notes.told == [(["a"], 10), ("b", True, 11), ("a", True, 12), ("b", False, 13)]
     assert [asked.get("resourceVersion") for asked in script.asked] == [None, "10", "20"]
     assert all(asked["fieldSelector"] == "metadata.name=a" for asked in script.asked)
+
+
+async def test_objects_are_chosen_by_their_labels_in_the_list_and_the_watch() -> None:
+    script = Script(listed(10, "a"), [event("ADDED", thing("b", 11))])
+    await followed(script, labels="penstock.dev/inject")
+    assert [asked.get("labelSelector") for asked in script.asked[:2]] == ["penstock.dev/inject"] * 2
+    assert not any("fieldSelector" in asked for asked in script.asked)
 
 
 async def test_a_watch_that_is_cut_is_taken_up_where_it_was() -> None:

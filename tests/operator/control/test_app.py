@@ -111,7 +111,21 @@ async def test_a_pod_is_mutated(running: Running) -> None:
     assert answer.json()["response"]["patchType"] == "JSONPatch"
 
 
-@pytest.mark.parametrize("path", ["/mutate", "/guard", "/validate"])
+async def test_a_pod_of_a_labelled_namespace_needs_no_word_and_waits_for_control_to_know_the_label(
+    running: Running,
+) -> None:
+    asked = {"request": {"uid": "1", "namespace": "shop", "object": {
+        "kind": "Pod", "metadata": {}, "spec": {"containers": [{"name": "web"}]}}}}  # fmt: skip
+    early = (await running.client.post("/mutate/labelled", json=asked)).json()["response"]
+    assert "so new that its pods can't be given a gate yet" in early["status"]["message"]
+    assert "patch" not in (await running.client.post("/mutate", json=asked)).json()["response"]
+    labels = {"labels": {"penstock.dev/inject": "enabled"}, "annotations": {"penstock.dev/database": "shop"}}
+    running.policies.labelled_namespace = {"shop": labels}.get
+    answer = (await running.client.post("/mutate/labelled", json=asked)).json()["response"]
+    assert answer["patchType"] == "JSONPatch"
+
+
+@pytest.mark.parametrize("path", ["/mutate", "/mutate/labelled", "/guard", "/validate"])
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"request": {"uid": "1"}}', b"[" * 100_000])
 async def test_garbage_is_one_line(running: Running, path: str, body: bytes) -> None:
     answer = await running.client.post(path, content=body)

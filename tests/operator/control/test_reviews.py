@@ -145,6 +145,23 @@ def test_plain_text_to_the_server_is_warned_of(policies: Policies) -> None:
     assert "warnings" not in answered(policies, DATABASE)
 
 
+def test_a_selector_of_pods_in_a_namespace_that_nobody_looks_at_is_warned_of(policies: Policies) -> None:
+    document = copy.deepcopy(DATABASE)
+    document["spec"]["workloads"] = {"matchLabels": {"app": "web"}}
+    (warning,) = answered(policies, document)["warnings"]
+    assert "spec.workloads has no effect while the namespace shop has no label penstock.dev/inject" in warning
+    policies.labelled_namespace = {"shop": {"labels": {"penstock.dev/inject": "selected"}}}.get
+    assert "warnings" not in answered(policies, document)
+
+
+def test_a_selector_that_would_select_everything_is_refused(policies: Policies) -> None:
+    document = copy.deepcopy(DATABASE)
+    for empty in ({}, {"matchLabels": {}}):
+        document["spec"]["workloads"] = empty
+        answer = answered(policies, document)
+        assert "spec.workloads: a selector needs matchLabels or matchExpressions" in answer["status"]["message"]
+
+
 def test_who_deletes_a_database_is_told_what_goes_with_it(policies: Policies) -> None:
     answer = answered(policies, {}, operation="DELETE", object=None, oldObject=DATABASE)
     assert answer["allowed"]

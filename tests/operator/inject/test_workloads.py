@@ -38,11 +38,50 @@ def test_annotations_beside_the_template_have_no_effect(desk: Desk, kind: str) -
     assert told(desk, deployment(template=ASKS, kind=kind)) == []
 
 
-def test_nor_have_those_of_a_namespace(desk: Desk) -> None:
-    subject = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"penstock.dev/inject": "true"}}}
-    assert told(desk, subject) == [
-        "penstock.dev/inject on a Namespace has no effect; set it on the pods, or the pod templates, in it"
-    ]
+def namespace(labels: Json | None = None, annotations: Json | None = None) -> Json:
+    metadata = {"name": "shop", "labels": labels or {}, "annotations": annotations or {}}
+    return {"kind": "Namespace", "metadata": metadata}
+
+
+ENABLED = {"penstock.dev/inject": "enabled"}
+NAMES_SHOP = {"penstock.dev/database": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "words"),
+    [
+        ({}, {**ENABLED}, "penstock.dev/inject on a Namespace is a label; as an annotation it has no effect"),
+        (ENABLED, {}, "its pods will be refused unless they name one: the namespace names no Database (annotation"),
+        (ENABLED, {"penstock.dev/database": "shpo"},
+         "its pods will be refused unless they name one: the namespace names the Database shpo, which is not there"),
+        ({}, NAMES_SHOP, "penstock.dev/database on a Namespace has no effect without the label penstock.dev/inject"),
+        ({**ENABLED, **NAMES_SHOP}, NAMES_SHOP, "penstock.dev/database on a Namespace is an annotation; as a label it"),
+        ({}, {"penstock.dev/port": "1"}, "penstock.dev/port on a Namespace has no effect; set it on the pods, or the"),
+        ({"penstock.dev/inject": "true"}, NAMES_SHOP,
+         "its pods will be refused: the label penstock.dev/inject of the namespace shop is 'true'; it takes"),
+    ],
+)  # fmt: skip
+def test_what_a_namespace_says_in_vain_is_told(desk: Desk, labels: Json, annotations: Json, words: str) -> None:
+    (warning,) = told(desk, namespace(labels, annotations))
+    assert warning.startswith(words)
+
+
+def test_of_a_namespace_that_says_what_it_may_nothing_is_told(desk: Desk) -> None:
+    for text in ("enabled", "required"):
+        assert told(desk, namespace({"penstock.dev/inject": text}, NAMES_SHOP)) == []
+    assert told(desk, namespace({"app": "x"})) == []
+    assert told(desk, namespace({"penstock.dev/inject": "selected"})) == []
+
+
+def test_where_the_namespace_has_pods_get_a_gate_their_templates_need_not_speak_of_it(desk: Desk) -> None:
+    greedy = {"containers": [{"name": "web", "envFrom": [{"secretRef": {"name": "shop-db"}}]}]}
+    assert told(desk, deployment(**greedy)) == []
+    desk.shop.labelled = namespace({"penstock.dev/inject": "required"}, NAMES_SHOP)["metadata"]
+    assert told(desk, deployment()) == []
+    (warning,) = told(desk, deployment(**greedy))
+    assert warning.startswith("its pods will be refused: ")
+    (warning,) = told(desk, deployment(template={"penstock.dev/inject": "false"}))
+    assert warning.startswith("its pods will be refused: the namespace shop lets no pod go without a gate")
 
 
 @pytest.mark.parametrize(
