@@ -6,7 +6,6 @@ watching (`cluster/watch.py`).
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -19,6 +18,7 @@ import structlog
 from penstock_core.resources import Bundle, Database, ResourceError
 from penstock_core.resources.grant import Grant
 from penstock_operator.cluster.watch import Follower, Json, Key, ObjectChange
+from penstock_operator.control.lasting import Notice
 from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect, is_numbered
 
 MASK_KEY = "secrets"
@@ -37,7 +37,7 @@ class Topic:
     digest: str
     # Whether the Database is there; when it is gone the last bundle, without policies, is for those who still listen.
     there: bool = True
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Notice = field(default_factory=Notice)
 
 
 class Policies:
