@@ -52,6 +52,11 @@ class Follower(asyncio.Protocol):
             self.at = time.monotonic()
             self.got.set()
 
+    def leave(self) -> None:
+        """Follow no more."""
+        if self._channel is not None:
+            self._channel.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.trouble = self.trouble or f"the stream ended: {exc}"
         self.got.set()

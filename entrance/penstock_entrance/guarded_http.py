@@ -68,9 +68,11 @@ class GuardedHttp(H11Protocol):
         *,
         visitors: Visitors,
         tls: ssl.SSLContext | None,
+        log: logging.Logger,
     ) -> None:
+        """`log`: one for all connections of a listener."""
         super().__init__(config, server_state, {**app_state, _VISIT: self}, _loop)
-        self.logger = _Log(visitors.log)
+        self.logger = log
         self.visitors = visitors
         self._tls = tls
         self._raw: asyncio.Transport | None = None
@@ -215,7 +217,7 @@ def config(app: ASGIApp, visitors: Visitors, tls: ssl.SSLContext | None = None, 
     """For a server of one listener, which says nothing about itself and writes no log of accesses."""
     return uvicorn.Config(
         app,
-        http=partial(GuardedHttp, visitors=visitors, tls=tls),  # type: ignore[arg-type] # it is called, no more
+        http=partial(GuardedHttp, visitors=visitors, tls=tls, log=_Log(visitors.log)),  # type: ignore[arg-type] # it is called, no more
         ws="none",
         log_config=None,
         # That servers start and end is of no interest.

@@ -24,7 +24,7 @@ from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
-from penstock_operator.control.lasting import LastingResponse, Listener, Notice
+from penstock_operator.control.lasting import Lasting, LastingResponse, Listener, Notice
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
@@ -188,7 +188,7 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/guard", control.guard, methods=["POST"]),
             Route("/advise", control.advise, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
-            Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
+            Route("/v1/policies/{namespace}/{database}", Lasting(control.stream), methods=["GET"]),
             Route("/v1/gates/{database}", control.reporting.post, methods=["POST"]),
             Route("/v1/gates", control.reporting.get, methods=["GET"]),
         ]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import islice
 
-from starlette.requests import HTTPConnection
-from starlette.responses import StreamingResponse
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from penstock_entrance.guarded_http import on_leaving
@@ -89,7 +89,7 @@ class Notice(asyncio.Event):
 
 
 class LastingResponse(StreamingResponse):
-    """Sends what `lines` yields, until `listener` or they end: no second task has to look whether somebody is there."""
+    """Sends what `lines` yields. No second task looks whether somebody is there: `listener` is told."""
 
     def __init__(self, lines: AsyncGenerator[bytes], listener: Listener, media_type: str) -> None:
         super().__init__(lines, media_type=media_type, headers={"Cache-Control": "no-store"})
@@ -99,4 +99,20 @@ class LastingResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         on_leaving(HTTPConnection(scope), self._listener.leave)
         async with contextlib.aclosing(self._lines):
-            await self.stream_response(send)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            # The token among them is of no use any more, and as large as much of what a stream takes.
+            scope["headers"].clear()
+            async for line in self._lines:
+                await send({"type": "http.response.body", "body": line, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+
+class Lasting:
+    """An endpoint whose answers last: the request is forgotten once it is known what is answered."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
