@@ -89,15 +89,17 @@ def forwarded(kubectl: Kubectl) -> Iterator[str]:
 
 def test_policies_and_statements_are_judged_by_the_live_catalog(web: Workload, admin: Path) -> None:
     name = web.pod()["metadata"]["name"]
+    # One for each command: kubectl gives the forwarding up where a connection ends in another way than it expects.
     with forwarded(web.kubectl) as url:
         (found,) = said(web.kubectl, admin, "explain", name, "SELECT email FROM customers", "--url", url)
-        assert (found["identity"], found["decision"]) == (WEB, "rewrite")
-        assert [one["column"] for one in found["masked"]] == ["public.customers.email"]
-        web.kubectl.apply(manifests.policy(masks=[{"columns": ["public.customers.emial"], "with": {"redact": {}}}]))
-        try:
+    assert (found["identity"], found["decision"]) == (WEB, "rewrite")
+    assert [one["column"] for one in found["masked"]] == ["public.customers.email"]
+    web.kubectl.apply(manifests.policy(masks=[{"columns": ["public.customers.emial"], "with": {"redact": {}}}]))
+    try:
+        with forwarded(web.kubectl) as url:
             told = said(web.kubectl, admin, "check", "--url", url, "--database", "shop")
-        finally:
-            web.kubectl.apply(manifests.policy())
+    finally:
+        web.kubectl.apply(manifests.policy())
     assert any(one["finding"] == "names nothing" and "emial" in one["what"] for one in told)
     assert any(one["finding"] == "not masked" and "payments.card_number" in one["what"] for one in told)
 

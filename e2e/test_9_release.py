@@ -12,9 +12,14 @@ import pytest
 
 from e2e.conftest import SYSTEM
 from e2e.environment import ROOT
-from e2e.kubectl import CommandError, Kubectl
+from e2e.kubectl import CommandError, Kubectl, eventually
 
 OURS = "app.kubernetes.io/name=penstock"
+# What refuses annotated pods once nobody is there to give them a gate.
+GUARD = (
+    "validatingadmissionpolicy.admissionregistration.k8s.io",
+    "validatingadmissionpolicybinding.admissionregistration.k8s.io",
+)
 
 
 def upgrade(release: Kubectl, *values: str) -> None:
@@ -81,13 +86,15 @@ def test_an_upgrade_that_fails_leaves_nothing(release: Kubectl) -> None:
 def test_uninstalling_leaves_what_the_notes_say(release: Kubectl) -> None:
     upgrade(release, "--set", "networkPolicy.enabled=true")
     release.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait")
-    left = labelled(release, OURS)
+    left = eventually(lambda: labelled(release, OURS), lambda left: not any(one.startswith("pod/") for one in left), 60)
     assert {one.partition("/")[0] for one in left} <= {
         "customresourcedefinition.apiextensions.k8s.io",
         "persistentvolumeclaim",
         "secret",
         "configmap",
+        *GUARD,
     }
+    assert {one for one in left if one.startswith(GUARD)} == {f"{kind}/penstock-pods" for kind in GUARD}
     made = labelled(release, "app.kubernetes.io/managed-by=penstock-operator")
     assert {one.partition("/")[0] for one in made} == {"secret", "configmap"}
     assert {one for one in left if one.startswith(("secret", "configmap"))} <= made
