@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from bench import memory, people, report, scenarios
+from bench import control, memory, people, report, scenarios
 from bench import scale as growth
 from bench.figures import Figure, medians, write
 from bench.goals import goals, verdicts
@@ -53,6 +53,9 @@ _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 @click.option("--rows", "scale", type=click.IntRange(1, 100), help="Times 100,000.")
 @click.option("--scale", "grows", is_flag=True, help="Many tables and identities instead: memory, stalls, logins.")
 @click.option("--people", "meets", is_flag=True, help="Logins by each way instead, a thousand people, an approval.")
+@click.option("--control", "spreads", is_flag=True, help="Streams of policies from control instead.")
+@click.option("--streams", type=click.IntRange(2), default=control.STREAMS, help="With --control: so many.")
+@click.option("--policies", type=click.IntRange(1), default=control.NAMESPACE_POLICIES, help="Likewise: of a Database.")
 @click.option("--tables", multiple=True, type=click.IntRange(1), help="With --scale: these numbers of tables only.")
 @click.option(
     "--identities", multiple=True, type=click.IntRange(1), help="With --scale and --people: so many identities only."
@@ -60,8 +63,8 @@ _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, help="Where the figures are written.")
 def command(
     quick: bool, only: tuple[str, ...], modes: tuple[str, ...], clients: tuple[int, ...],
-    rounds: int | None, seconds: int | None, scale: int | None, grows: bool, meets: bool, tables: tuple[int, ...],
-    identities: tuple[int, ...], out: Path,
+    rounds: int | None, seconds: int | None, scale: int | None, grows: bool, meets: bool, spreads: bool, streams: int,
+    policies: int, tables: tuple[int, ...], identities: tuple[int, ...], out: Path,
 ) -> None:  # fmt: skip
     """Measure the gate beside no gate and beside pgbouncer."""
     amount = _QUICK if quick else _FULL
@@ -81,6 +84,8 @@ def command(
             if grows:
                 sizes = tables or growth.TABLES, identities or growth.IDENTITIES
                 figures = list(growth.measure(Path(directory), *sizes))
+            elif spreads:
+                figures = control.measure(Path(directory), streams, policies)
             elif meets:
                 many = identities[0] if identities else people.PEOPLE
                 figures = list(people.measure(Path(directory), many, 20 if quick else people.LOGINS))

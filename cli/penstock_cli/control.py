@@ -5,9 +5,8 @@ What doesn't belong: all of it but starting (`penstock_operator.control`).
 
 from __future__ import annotations
 
-import asyncio
-
 import click
+import uvloop
 from pydantic import ValidationError
 
 from penstock_operator.cluster.access import AccessError
@@ -22,7 +21,8 @@ def command() -> None:
     """Run the control service; its settings are environment variables PENSTOCK_CONTROL_…, as the chart sets them."""
     try:
         settings = ControlSettings()
-        asyncio.run(run(settings))
+        # Thousands of streams, each with writes of its own.
+        uvloop.run(run(settings))
     except (ValidationError, SettingsError) as error:
         raise click.ClickException(wrong_settings(error)) from None
     except (AccessError, ApiError, ServingError) as problem:

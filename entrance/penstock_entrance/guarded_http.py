@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from penstock_entrance.channel import Channel
 from penstock_entrance.log_throttle import LogThrottle
 from penstock_entrance.open_files import BACKLOG
 from penstock_entrance.visitors import Visitors
@@ -66,16 +68,17 @@ class GuardedHttp(H11Protocol):
         *,
         visitors: Visitors,
         tls: ssl.SSLContext | None,
+        log: logging.Logger,
     ) -> None:
+        """`log`: one for all connections of a listener."""
         super().__init__(config, server_state, {**app_state, _VISIT: self}, _loop)
-        self.logger = _Log(visitors.log)
+        self.logger = log
         self.visitors = visitors
         self._tls = tls
         self._raw: asyncio.Transport | None = None
-        self._begun, self._gone = False, False
-        # What came between the handshake and its being noticed.
-        self._early = bytearray()
-        self._handshake: asyncio.Task[None] | None = None
+        self._begun, self.gone = False, False
+        # Who is told when it is gone.
+        self.on_leaving: Callable[[], None] | None = None
         # What is waited for, of which request, and until when.
         self._awaited: tuple[str, object] = ("", None)
         self._deadline: asyncio.TimerHandle | None = None
@@ -87,33 +90,24 @@ class GuardedHttp(H11Protocol):
         self._await("head", None)
         if self._tls is None:
             self._begin(raw)
-        else:
-            self._handshake = self.loop.create_task(self._encrypt(raw, self._tls))
-
-    async def _encrypt(self, raw: asyncio.Transport, context: ssl.SSLContext) -> None:
-        try:
-            # The deadline is that of the head.
-            encrypted = await self.loop.start_tls(raw, self, context, server_side=True)
-        except OSError:
-            # Scanners, and whoever does not trust us: nobody of whom there is anything to tell.
-            encrypted = None
-        if encrypted is None or raw.is_closing() or self._gone:
-            raw.abort()
-            self._leave()
             return
-        self._begin(encrypted)
-        if self._early:
-            early, self._early = bytes(self._early), bytearray()
-            self.data_received(early)
+
+        def shaken(_: str | None, trouble: ssl.SSLError | None) -> None:
+            if trouble is None:
+                self._begin(channel)
+            else:
+                # Scanners, and whoever does not trust us: nobody of whom there is anything to tell.
+                raw.close()
+
+        # The deadline is that of the head.
+        channel = Channel(raw, self._tls, self, shaken)
+        channel.begin()
 
     def _begin(self, transport: asyncio.Transport) -> None:
         self._begun = True
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self._begun:
-            self._early += data
-            return
         super().data_received(data)
         self._look()
 
@@ -123,11 +117,14 @@ class GuardedHttp(H11Protocol):
         self._leave()
 
     def _leave(self) -> None:
-        self._gone = True
+        self.gone = True
         self._await("", None)
         if self._reading is not None:
             self._reading.cancel()
         self.visitors.left(self)
+        if self.on_leaving is not None:
+            self.on_leaving()
+            self.on_leaving = None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -136,7 +133,7 @@ class GuardedHttp(H11Protocol):
     def _look(self) -> None:
         """What is waited for now?"""
         state = self.conn.their_state
-        if self._gone:
+        if self.gone:
             return
         if state is h11.SEND_BODY:
             self._await("body", self.cycle)
@@ -191,24 +188,36 @@ class GuardedHttp(H11Protocol):
 
 def known(connection: HTTPConnection, name: str) -> None:
     """The other end has shown who it is: strangers push it out no more."""
-    visit = connection.scope.get("state", {}).get(_VISIT)
-    if isinstance(visit, GuardedHttp):
+    if (visit := _visit(connection)) is not None:
         visit.visitors.known(visit, name)
 
 
 def dismiss(connection: HTTPConnection) -> None:
     """End the connection, for the sake of the others."""
-    visit = connection.scope.get("state", {}).get(_VISIT)
-    if isinstance(visit, GuardedHttp):
+    if (visit := _visit(connection)) is not None:
         visit.visitors.log.warn("a request made way for others")
         visit.make_way()
+
+
+def on_leaving(connection: HTTPConnection, call: Callable[[], None]) -> None:
+    """Have it called once when the other end is gone, which may be now."""
+    visit = _visit(connection)
+    if visit is None or visit.gone:
+        call()
+    else:
+        visit.on_leaving = call
+
+
+def _visit(connection: HTTPConnection) -> GuardedHttp | None:
+    visit = connection.scope.get("state", {}).get(_VISIT)
+    return visit if isinstance(visit, GuardedHttp) else None
 
 
 def config(app: ASGIApp, visitors: Visitors, tls: ssl.SSLContext | None = None, *, grace: int = 5) -> uvicorn.Config:
     """For a server of one listener, which says nothing about itself and writes no log of accesses."""
     return uvicorn.Config(
         app,
-        http=partial(GuardedHttp, visitors=visitors, tls=tls),  # type: ignore[arg-type] # it is called, no more
+        http=partial(GuardedHttp, visitors=visitors, tls=tls, log=_Log(visitors.log)),  # type: ignore[arg-type] # it is called, no more
         ws="none",
         log_config=None,
         # That servers start and end is of no interest.

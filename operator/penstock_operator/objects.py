@@ -5,7 +5,7 @@ So two equal models mean that nothing of meaning changed. What is valid is decid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +76,19 @@ class InEffect:
         )
 
 
-def in_effect(database: Mapping[str, Any], policies: Sequence[Mapping[str, Any]]) -> InEffect:
+def in_effect(
+    database: Mapping[str, Any],
+    policies: Sequence[Mapping[str, Any]],
+    read_one: Callable[[Mapping[str, Any]], DatabaseAccessPolicy] = read_policy,
+) -> InEffect:
     """What is in effect of the namespace's policies for a Database. Raises ResourceError if that itself is not valid.
 
     Fail closed: one policy that is not valid (it came past admission) leaves none in effect, because leaving out only
-    that one could leave out the mask that it brings.
+    that one could leave out the mask that it brings. `read_one` may remember what it read.
     """
     read = read_database(database)
     try:
-        mine = tuple(read_policy(policy) for policy in policies if database_of(policy) == read.name)
+        mine = tuple(read_one(policy) for policy in policies if database_of(policy) == read.name)
         found = InEffect(read, mine)
         found.bundle(0, bytes(32))
     except ResourceError as error:

@@ -188,5 +188,10 @@ class Resource(Model):
 
     def bare(self) -> Self:
         """The resource without what only the API server and the operator care for: status, labels, versions."""
-        metadata = Metadata(name=self.name, namespace=self.namespace, generation=self.metadata.generation)
+        old = self.metadata
+        theirs = getattr(self, "status", None) or old.labels or old.annotations or old.uid or old.resource_version
+        if not theirs:
+            # Of a thousand policies one changes: the others stay the same objects.
+            return self
+        metadata = Metadata(name=self.name, namespace=self.namespace, generation=old.generation)
         return self.model_copy(update={"metadata": metadata, "status": None})

@@ -6,15 +6,14 @@ What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `polici
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from traceback import extract_tb
 
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from penstock_core.pod_token import claims
@@ -25,6 +24,7 @@ from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.lasting import Lasting, LastingResponse, Listener, Notice
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
@@ -70,7 +70,7 @@ class Control:
         self.reports = GateReports()
         self.reporting = Reporting(self.reports, policies, tokens, reader, lost)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
-        self.stopping = asyncio.Event()
+        self.stopping = Notice()
 
     async def mutate(self, request: Request) -> Response:
         """An AdmissionReview of a pod that speaks of a gate, or is in a namespace whose pods get one."""
@@ -157,29 +157,25 @@ class Control:
             words = f"there is no usable Database {database} in {namespace}"
             return JSONResponse({"error": words, "absent": absent}, status_code=404)
         _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
-        lines = self._lines(caller, (namespace, database), topic, _seconds_left(bearer(request)))
-        return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+        listener = Listener()
+        lines = self._lines(caller, (namespace, database), topic, _seconds_left(bearer(request)), listener)
+        return LastingResponse(lines, listener, "application/x-ndjson")
 
-    async def _lines(self, caller: Pod, key: Key, topic: Topic, seconds: float) -> AsyncIterator[bytes]:
+    async def _lines(
+        self, caller: Pod, key: Key, topic: Topic, seconds: float, listener: Listener
+    ) -> AsyncGenerator[bytes]:
         """For so long: whoever goes on listening has to show that the pod is still there."""
         end = time.monotonic() + seconds
-        stopping = asyncio.create_task(self.stopping.wait())
         with self.metrics.streams.track_inprogress(), self.reports.following(caller, key):
-            try:
-                yield topic.line
-                while not self.stopping.is_set() and (left := end - time.monotonic()) > 0:
-                    changed = asyncio.create_task(topic.changed.wait())
-                    await asyncio.wait(
-                        [changed, stopping], timeout=min(HEARTBEAT_SECONDS, left), return_when=asyncio.FIRST_COMPLETED
-                    )
-                    changed.cancel()
-                    if topic.changed.is_set():
-                        topic = self.policies.latest(key)
-                        yield topic.line
-                    elif not self.stopping.is_set():
-                        yield b"\n"
-            finally:
-                stopping.cancel()
+            yield topic.line
+            while not self.stopping.is_set() and (left := end - time.monotonic()) > 0:
+                if not await listener.wait(min(HEARTBEAT_SECONDS, left), topic.changed, self.stopping):
+                    return
+                if topic.changed.is_set():
+                    topic = self.policies.latest(key)
+                    yield topic.line
+                elif not self.stopping.is_set():
+                    yield b"\n"
 
 
 def secured(control: Control, asker: AccessAsker) -> Starlette:
@@ -196,7 +192,7 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/guard", control.guard, methods=["POST"]),
             Route("/advise", control.advise, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
-            Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
+            Route("/v1/policies/{namespace}/{database}", Lasting(control.stream), methods=["GET"]),
             Route("/v1/gates/{database}", control.reporting.post, methods=["POST"]),
             Route("/v1/gates", control.reporting.get, methods=["GET"]),
         ]

@@ -24,6 +24,8 @@ class ServedCertificate:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
+        # Sidecars begin each stream anew; a ticket is memory for as long as the stream lasts.
+        self.context.num_tickets = 0
         # Seconds since 1970; 0 until a certificate is there.
         self.not_after = 0.0
 

@@ -6,20 +6,30 @@ watching (`cluster/watch.py`).
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from penstock_core.resources import Bundle, Database, ResourceError
+from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, ResourceError
 from penstock_core.resources.grant import Grant
 from penstock_operator.cluster.watch import Follower, Json, Key, ObjectChange
-from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect, is_numbered
+from penstock_operator.control.lasting import Notice
+from penstock_operator.objects import (
+    DATABASES,
+    POLICIES,
+    InEffect,
+    database_of,
+    generation_of,
+    in_effect,
+    is_numbered,
+    read_policy,
+)
 
 MASK_KEY = "secrets"
 _KINDS = (DATABASES, POLICIES, MASK_KEY)
@@ -37,7 +47,7 @@ class Topic:
     digest: str
     # Whether the Database is there; when it is gone the last bundle, without policies, is for those who still listen.
     there: bool = True
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Notice = field(default_factory=Notice)
 
 
 class Policies:
@@ -47,6 +57,8 @@ class Policies:
         self._objects: dict[str, dict[Key, Json]] = {kind: {} for kind in _KINDS}
         self._synced: set[str] = set()
         self._topics: dict[Key, Topic] = {}
+        # By their names, each with the object that it was read from.
+        self._read_policies: dict[Key, tuple[Mapping[str, Any], DatabaseAccessPolicy]] = {}
         self._master_key: bytes | None = None
         # Databases that can't be handed out, and why: for messages and metrics.
         self.unusable: dict[Key, str] = {}
@@ -97,39 +109,61 @@ class Policies:
         """What to follow after a change, also when the Database is gone."""
         return self._topics[key]
 
-    def received(self, kind: str, namespaces: set[str]) -> None:
-        """Objects of the namespaces (all of them, if it is empty) changed: make bundles anew where it matters."""
+    def received(self, kind: str, databases: set[Key] | None) -> None:
+        """What those Databases (None: all of them) are made of changed: make bundles anew where it matters."""
         if kind == MASK_KEY:
             self._master_key = self._read_master_key()
-            namespaces = set()
+            databases = None
         if self.lacking:
             return
-        policies: dict[str, list[Json]] = defaultdict(list)
-        for (namespace, _), policy in sorted(self._objects[POLICIES].items()):
-            policies[namespace].append(policy)
-        for key in sorted(set(self._objects[DATABASES]) | set(self._topics)):
-            if not namespaces or key[0] in namespaces:
-                self._refresh(key, policies[key[0]])
+        known = set(self._objects[DATABASES]) | set(self._topics)
+        wanted = known if databases is None else known & databases
+        policies: dict[Key, list[Json]] = defaultdict(list)
+        for (namespace, _), policy in sorted(self._objects[POLICIES].items()) if wanted else ():
+            policies[namespace, database_of(policy)].append(policy)
+        for key in sorted(wanted):
+            self._refresh(key, policies[key])
+
+    def _policy(self, document: Mapping[str, Any]) -> DatabaseAccessPolicy:
+        """Read once for as long as it stays the same. Raises ResourceError."""
+        metadata = document["metadata"]
+        key = metadata["namespace"], metadata["name"]
+        known = self._read_policies.get(key)
+        if known is None or known[0] is not document:
+            known = self._read_policies[key] = document, read_policy(document).bare()
+        return known[1]
 
     def _refresh(self, key: Key, policies: Sequence[Json]) -> None:
         raw = self._objects[DATABASES].get(key)
-        found, trouble = _read(raw, policies) if raw is not None else (None, "")
+        found, trouble = self._found(raw, policies) if raw is not None else (None, "")
         if trouble and trouble != self.unusable.get(key):
             _log.error("no access: a resource is not valid", database="/".join(key), problem=trouble)
         self.unusable.pop(key, None)
         if trouble:
             self.unusable[key] = trouble
         if found is not None:
-            self._publish(
-                key, found, generation_of(raw or {}, found.digest), numbered=is_numbered(raw or {}, found.digest)
-            )
+            digest = found.digest
+            number, numbered = generation_of(raw or {}, digest), is_numbered(raw or {}, digest)
+            self._publish(key, found, digest, number, numbered=numbered)
             self._topics[key].there = True
         elif key in self._topics:
             # Whoever listens must lose access, and whoever comes now finds nothing.
-            self._publish(key, InEffect(self._topics[key].bundle.database, ()), 0, numbered=False)
+            nothing = InEffect(self._topics[key].bundle.database, ())
+            self._publish(key, nothing, nothing.digest, 0, numbered=False)
             self._topics[key].there = False
 
-    def _publish(self, key: Key, found: InEffect, number: int, *, numbered: bool) -> None:
+    def _found(self, raw: Json, policies: Sequence[Json]) -> tuple[InEffect | None, str]:
+        """What is in effect, and what is wrong."""
+        try:
+            found = in_effect(raw, policies, self._policy)
+        except ResourceError as error:
+            return None, "; ".join(map(str, error.problems))
+        except Exception:  # whatever is wrong with one namespace's resources must not end the service for all
+            _log.exception("a resource could not be read")
+            return None, "internal error; control's log says more"
+        return found, found.problem
+
+    def _publish(self, key: Key, found: InEffect, digest: str, number: int, *, numbered: bool) -> None:
         before = self._topics.get(key)
         bundle = found.bundle(number, self.mask_key(*key))
         bundle = bundle.model_copy(update={"grants": self.grants(bundle)})
@@ -145,7 +179,7 @@ class Policies:
             if unchanged and number == previous and bundle.grants == before.bundle.grants:
                 return
             bundle = bundle.model_copy(update={"generation": number})
-        self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", found.digest)
+        self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", digest)
         _log.info(
             "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)
         )
@@ -191,24 +225,21 @@ class _Feed:
     def replace(self, objects: dict[Key, Json], revision: int) -> None:
         self._policies._objects[self._kind] = dict(objects)
         self._policies._synced.add(self._kind)
-        self._policies.received(self._kind, set())
+        if self._kind == POLICIES:
+            self._policies._read_policies.clear()
+        self._policies.received(self._kind, None)
 
     def change(self, change: ObjectChange) -> None:
         objects = self._policies._objects[self._kind]
-        if change.object is None:
-            objects.pop(change.key, None)
-        else:
+        before = objects.pop(change.key, None)
+        if change.object is not None:
             objects[change.key] = change.object
-        self._policies.received(self._kind, {change.key[0]})
+        elif self._kind == POLICIES:
+            self._policies._read_policies.pop(change.key, None)
+        self._policies.received(self._kind, self._concerned(change.key, before, change.object))
 
-
-def _read(raw: Json, policies: Sequence[Json]) -> tuple[InEffect | None, str]:
-    """What is in effect, and what is wrong."""
-    try:
-        found = in_effect(raw, policies)
-    except ResourceError as error:
-        return None, "; ".join(map(str, error.problems))
-    except Exception:  # whatever is wrong with one namespace's resources must not end the service for all
-        _log.exception("a resource could not be read")
-        return None, "internal error; control's log says more"
-    return found, found.problem
+    def _concerned(self, key: Key, *documents: Json | None) -> set[Key]:
+        """Whose bundles may be others. A policy may have been for another Database before."""
+        if self._kind == DATABASES:
+            return {key}
+        return {(key[0], database_of(one)) for one in documents if one is not None}

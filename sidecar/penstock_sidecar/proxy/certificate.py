@@ -1,6 +1,6 @@
 """The certificate that the gate shows to its clients: from files, read again when they change, or made by itself.
 
-What is spoken with it is `channel.py`'s; TLS towards the database is `tls.py`'s.
+What is spoken with it is `penstock_entrance.channel`'s; TLS towards the database is `tls.py`'s.
 """
 
 from __future__ import annotations

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.revocation import Revocation
+from penstock_entrance.channel import Channel
 from penstock_sidecar.proxy import approval_requests, catalog_commands, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
-from penstock_sidecar.proxy.channel import Channel, client_trouble
 from penstock_sidecar.proxy.credentials import Credentials
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
+from penstock_sidecar.proxy.tls import client_trouble
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.proxy.vouching import Vouching
 from penstock_sidecar.session import commands, opening

@@ -1,6 +1,6 @@
-"""TLS towards the server: contexts by mode, and the channel binding that a certificate gives.
+"""TLS towards the server: contexts by mode, and the channel binding that a certificate gives; and failures in words.
 
-Which mode a database wants is in its Database resource. TLS towards clients is `channel.py`'s.
+Which mode a database wants is in its Database resource. What is spoken is `penstock_entrance.channel`'s.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from penstock_core.resources.database import TlsMode
+
+# What clients complain of in alerts, in OpenSSL's words, begins with this.
+_ALERT = "alert "
 
 # What a context was made from: the bytes of the file that a Database names, or how the system's files stood.
 _Stamp = tuple[int, int, int]
@@ -98,6 +101,13 @@ def _stamp(place: str) -> _Stamp | None:
 def words(error: ssl.SSLError) -> str:
     """What went wrong, without OpenSSL's own places."""
     return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def client_trouble(error: ssl.SSLError) -> str:
+    """Why a handshake with a client failed, and on which side."""
+    reason = words(error)
+    ended = f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason
+    return f"the TLS handshake failed: {ended}"
 
 
 def end_point_binding(certificate: bytes | None) -> bytes | None:

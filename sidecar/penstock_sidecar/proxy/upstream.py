@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import cast
 
 from penstock_core.resources.database import TlsMode
+from penstock_entrance.channel import Channel
 from penstock_sidecar.proxy import tls
-from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import UNSAFE, Credentials, Greeting, Login, LoginError

@@ -175,3 +175,40 @@ def test_replicas_that_counted_otherwise_agree_once_the_operator_has_numbered(sh
     assert generation(old) == generation(new) == 1
     assert told.changed.is_set(), "whoever listens is told of the number"
     assert old.latest(SHOP).line == new.latest(SHOP).line
+
+
+def test_what_concerns_another_database_reads_nothing_again(shop: Any) -> None:
+    policies = synced(shop)
+    other = copy.deepcopy(shop.database)
+    other["metadata"] |= {"name": "other", "uid": "d-2"}
+    change(policies, DATABASES, ("shop", "other"), other, 110)
+    mine = policies.latest(SHOP)
+    moved = copy.deepcopy(shop.policy)
+    moved["metadata"]["name"] = "moving"
+    for name in ("other", "shop", "other"):
+        moved["spec"]["databaseRef"]["name"] = name
+        change(policies, POLICIES, ("shop", "moving"), moved, 120)
+        told = {one: len(policies.latest(("shop", one)).bundle.policies) for one in ("shop", "other")}
+        assert told == {"shop": 1 + (name == "shop"), "other": int(name == "other")}, (
+            "it is nobody's but its Database's"
+        )
+        if name == "other":
+            assert (policies.latest(SHOP) is mine) == (not mine.changed.is_set())
+    assert generation(policies) == 3
+
+
+def test_of_many_policies_only_the_one_that_changed_is_read(shop: Any) -> None:
+    policies = synced(shop)
+    for number in range(20):
+        more = copy.deepcopy(shop.policy)
+        more["metadata"]["name"] = f"more-{number}"
+        change(policies, POLICIES, ("shop", f"more-{number}"), more, 110 + number)
+    before = {policy.name: policy for policy in policies.latest(SHOP).bundle.policies}
+    shop.policy["spec"]["allow"] = ["insert"]
+    change(policies, POLICIES, WEB, shop.policy, 140)
+    after = {policy.name: policy for policy in policies.latest(SHOP).bundle.policies}
+    assert {name for name in after if after[name] is not before[name]} == {"web"}
+    # Whole lists are read as a whole, whatever was known.
+    shop.policy["spec"]["allow"] = ["update"]
+    policies.follower(POLICIES).replace({WEB: copy.deepcopy(shop.policy)}, 150)
+    assert [policy.spec.allow for policy in policies.latest(SHOP).bundle.policies] == [("update",)]

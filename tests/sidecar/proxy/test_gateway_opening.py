@@ -68,7 +68,7 @@ async def test_tls_is_accepted_as_by_a_server_that_speaks_it(
     assert await answers(gate.proxy.port, b"\x16\x03\x01\x00\x05nonsense") != [b""]
     # Whatever else a client may ask for first.
     assert await answers(gate.proxy.port, GSSENC, SSL) == [b"N", b"S"]
-    # (libpq's direct TLS and the modes that verify: test_channel.py.)
+    # (libpq's direct TLS and the modes that verify: test_connection_encrypted.py.)
 
 
 @pytest.mark.behaviour(2)

@@ -1,8 +1,9 @@
-"""TLS with one client, or with a server, between its connection and the session's: a transport above, a protocol below.
+"""TLS with one client, or with a server, between its connection and what is spoken over it: a transport above, a
+protocol below.
 
 Bytes go through at once in both directions and nothing is kept, so that whoever reads slowly is felt on the other side
-as without TLS, and a session that rests takes no room for what it once read. Which certificate is shown is
-`certificate.py`'s, what a server's is checked by `tls.py`'s; when TLS begins is the session's, or `upstream.py`'s.
+as without TLS, and a connection that rests takes no room for what it once read: loops' own TLS keeps 256 KiB. What
+doesn't belong: certificates and how they are checked, and when TLS begins.
 """
 
 from __future__ import annotations
@@ -13,19 +14,15 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from penstock_sidecar.proxy.tls import words
-
 # The most in one record of TLS. OpenSSL's buffers keep the size that they once had: they are given no more at a time.
 _RECORD = 16384
-# What clients complain of in alerts, in OpenSSL's words, begins with this.
-_ALERT = "alert "
 
 # Told the protocol that ALPN came to; and why, if the handshake failed.
 Done = Callable[[str | None, ssl.SSLError | None], None]
 
 
 class Channel(asyncio.Transport, asyncio.Protocol):
-    """Writes what the session writes, encrypted; reports what the other side sends, decrypted."""
+    """Writes what the protocol writes, encrypted; reports what the other side sends, decrypted."""
 
     def __init__(
         self, transport: asyncio.Transport, context: ssl.SSLContext, inner: asyncio.Protocol, done: Done,
@@ -111,7 +108,7 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         if self._outgoing.pending and not self._transport.is_closing():
             self._transport.write(self._outgoing.read())
 
-    # What the session's connection asks for.
+    # What the protocol asks for.
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._inner = protocol
@@ -159,11 +156,9 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._tls if name == "ssl_object" else self._transport.get_extra_info(name, default)
-
-
-def client_trouble(error: ssl.SSLError) -> str:
-    """Why a handshake with a client failed, and on which side."""
-    reason = words(error)
-    ended = f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason
-    return f"the TLS handshake failed: {ended}"
+        match name:
+            case "ssl_object":
+                return self._tls
+            case "sslcontext":
+                return self._tls.context
+        return self._transport.get_extra_info(name, default)

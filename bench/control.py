@@ -1,0 +1,252 @@
+"""What `control` takes for many sidecars: memory for each stream, how soon a changed policy is at all of them, probes
+meanwhile.
+
+A real `penstock control` before a stand-in for the API server; `python -m bench --control` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import resource
+import secrets
+import ssl
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+import uvloop
+import yaml
+
+from bench.api_server import ApiServer, token
+from bench.figures import Figure
+from bench.followers import Follower, follow
+from bench.processes import BenchError, Program
+from bench.stage import free_port
+from penstock_entrance.open_files import raise_limit
+from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
+from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
+
+STREAMS = 5_000
+NAMESPACE_POLICIES = 1_000
+_SYSTEM, _SHOP = "penstock-system", "shop"
+# Of so many policies a bundle is large; few of the streams follow that Database.
+_STREAMS_OF_MANY = 100
+_CHANGES = 5
+_AT_ONCE = 50
+_LONGEST_SECONDS = 300.0
+
+
+def measure(directory: Path, streams: int = STREAMS, policies: int = NAMESPACE_POLICIES) -> list[Figure]:
+    """All figures; `clients` is how many streams, `mode` what happened to them."""
+    raise_limit()
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < streams + 200:
+        raise BenchError(f"{streams} streams need as many open files: raise the hard limit (ulimit -Hn)")
+
+    async def bounded() -> list[Figure]:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            return await _Run(directory, streams, policies).figures()
+
+    try:
+        return list(uvloop.run(bounded()))
+    except TimeoutError:
+        raise BenchError(f"control: not done within {_LONGEST_SECONDS:.0f} s") from None
+
+
+@dataclass(slots=True)
+class _Run:
+    """One `control`, and who asks it."""
+
+    directory: Path
+    streams: int
+    policies: int
+    server: ApiServer = field(default_factory=ApiServer)
+    port: int = field(default_factory=free_port)
+    health: int = field(default_factory=free_port)
+
+    async def figures(self) -> list[Figure]:
+        authority = build_authority(datetime.now(UTC), timedelta(days=1))
+        self._fill(authority)
+        api_port = free_port()
+        api = uvicorn.Server(
+            uvicorn.Config(self.server.app, port=api_port, log_level="warning", access_log=False, lifespan="off")
+        )
+        serving = asyncio.create_task(api.serve())
+        control = self._start(api_port)
+        try:
+            await self._until_ready(control)
+            context = ssl.create_default_context(cadata=authority.certificate_pem.decode())
+            return await self._measured(control, context)
+        finally:
+            await asyncio.to_thread(control.end)
+            api.should_exit = True
+            api.force_exit = True
+            await serving
+
+    def _fill(self, authority: KeyPair) -> None:
+        """What is there when `control` starts: a Database with one policy, and one with many beside it."""
+        leaf = build_leaf(authority, ["localhost"], datetime.now(UTC), timedelta(hours=12))
+        held = {
+            "penstock-control-tls": {"tls.crt": leaf.certificate_pem, "tls.key": leaf.key_pem},
+            "penstock-mask-key": {"key": secrets.token_bytes(32)},
+        }
+        for name, data in held.items():
+            document = {"metadata": {"name": name, "namespace": _SYSTEM},
+                        "data": {key: base64.b64encode(value).decode() for key, value in data.items()}}  # fmt: skip
+            self.server.put(f"/api/v1/namespaces/{_SYSTEM}/secrets", document)
+        for name, count in (("few", 1), ("many", self.policies)):
+            self.server.put(f"{GROUP_PATH}/{DATABASES}", _database(name))
+            for number in range(count):
+                self.server.put(f"{GROUP_PATH}/{POLICIES}", _policy(name, number, ["select"]))
+
+    def _start(self, api_port: int) -> Program:
+        kubeconfig = {
+            "current-context": "bench",
+            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+            "clusters": [{"name": "bench", "cluster": {"server": f"http://127.0.0.1:{api_port}"}}],
+            "users": [{"name": "bench", "user": {"token": "bench"}}],
+        }
+        (self.directory / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+        settings = {
+            "NAMESPACE": _SYSTEM, "URL": f"https://localhost:{self.port}", "COLLECTOR_URL": "https://localhost:1",
+            "HOST": "127.0.0.1", "PORT": str(self.port), "HEALTH_PORT": str(self.health), "LINGER": "0", "DRAIN": "1",
+            "SIDECAR": json.dumps({"image": "example.test/penstock:1"}),
+        }  # fmt: skip
+        environment = {f"PENSTOCK_CONTROL_{name}": value for name, value in settings.items()}
+        return Program.start(
+            "control", [sys.executable, "-m", "penstock_cli", "--log-level", "warning", "control"],
+            self.directory / "control.log",
+            environment={**environment, "KUBECONFIG": str(self.directory / "kubeconfig")},
+        )  # fmt: skip
+
+    async def _until_ready(self, control: Program) -> None:
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            for _ in range(600):
+                control.check()
+                try:
+                    if (await client.get(f"http://127.0.0.1:{self.health}/readyz")).status_code == 200:
+                        return
+                except httpx2.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+        raise BenchError("control does not get ready")
+
+    async def _measured(self, control: Program, context: ssl.SSLContext) -> list[Figure]:
+        figures = [Figure("control", "idle", 0, "penstock", rss_kb=control.rss_kb())]
+        probes = _Probes(self.health)
+        probing = asyncio.create_task(probes.run())
+        try:
+            few = await self._open(control, "few", self.streams, context, figures)
+            figures += await self._changed(control, "change", "few", few, probes)
+            many = await self._open(control, "many", min(self.streams, _STREAMS_OF_MANY), context, figures)
+            figures += await self._changed(control, f"{self.policies} policies", "many", many, probes)
+        finally:
+            probing.cancel()
+        return figures
+
+    async def _open(
+        self, control: Program, database: str, count: int, context: ssl.SSLContext, figures: list[Figure]
+    ) -> list[Follower]:
+        """So many streams, some at a time, as pods come."""
+        before, began = control.cpu_seconds(), time.monotonic()
+        path = f"/v1/policies/{_SHOP}/{database}"
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(number: int) -> Follower:
+            async with slots:
+                return await follow(self.port, path, token(_SHOP, f"{database}-{number}"), context)
+
+        followers = await asyncio.gather(*(one(number) for number in range(count)))
+        _check(followers)
+        took = time.monotonic() - began
+        cpu = (control.cpu_seconds() - before) / count * 1e6
+        figures.append(
+            Figure("control", f"streams, {database}", count, "penstock", tps=count / took, cpu_us=cpu,
+                   rss_kb=control.rss_kb())
+        )  # fmt: skip
+        return followers
+
+    async def _changed(
+        self, control: Program, mode: str, database: str, followers: Sequence[Follower], probes: _Probes
+    ) -> list[Figure]:
+        """A policy changes, several times over: how soon the streams have it, and the last of them."""
+        # Each other than the one before.
+        verbs = [["select", *["insert", "update", "delete"][: turn % 3 + 1]] for turn in range(_CHANGES)]
+        times: list[float] = []
+        lasts: list[float] = []
+        cpu = control.cpu_seconds()
+        probes.longest = 0.0
+        for wanted in verbs:
+            for follower in followers:
+                follower.got.clear()
+            began = time.monotonic()
+            self.server.put(f"{GROUP_PATH}/{POLICIES}", _policy(database, 0, wanted))
+            await asyncio.gather(*(follower.got.wait() for follower in followers))
+            _check(followers)
+            took = [follower.at - began for follower in followers]
+            times += took
+            lasts.append(max(took))
+            await asyncio.sleep(0.5)
+        spent = (control.settled_cpu_seconds() - cpu) / len(verbs)
+        quantiles = statistics.quantiles(times, n=100)
+        count = len(followers)
+        return [
+            Figure("control", mode, count, "penstock", p50_us=quantiles[49] * 1e6, p99_us=quantiles[98] * 1e6,
+                   cpu_us=spent / count * 1e6, rss_kb=control.rss_kb()),
+            Figure("control", f"{mode}, the last", count, "penstock", p50_us=statistics.median(lasts) * 1e6),
+            Figure("control", f"{mode}, a probe", count, "penstock", p50_us=probes.longest * 1e6),
+        ]  # fmt: skip
+
+
+def _check(followers: Sequence[Follower]) -> None:
+    """Raises BenchError unless all still follow."""
+    if troubles := [follower.trouble for follower in followers if follower.trouble]:
+        raise BenchError(f"control: {len(troubles)} of {len(followers)} streams are gone: {troubles[0]}")
+
+
+class _Probes:
+    """`/healthz` again and again; `longest` is the longest that it took."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/healthz"
+        self.longest = 0.0
+
+    async def run(self) -> None:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+            while True:
+                began = time.monotonic()
+                await client.get(self._url)
+                self.longest = max(self.longest, time.monotonic() - began)
+                await asyncio.sleep(0.02)
+
+
+def _database(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "penstock.dev/v1alpha1", "kind": "Database",
+        "metadata": {"name": name, "namespace": _SHOP, "uid": f"d-{name}", "generation": 1},
+        "spec": {
+            "host": "db.shop.svc", "dbname": name, "tls": {"mode": "require"},
+            "credentialsSecretRef": {"name": name},
+            "classification": [{"columns": ["public.customers.email"], "tag": "pii.email"}],
+        },
+    }  # fmt: skip
+
+
+def _policy(database: str, number: int, allow: list[str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy",
+        "metadata": {"name": f"{database}-{number}", "namespace": _SHOP, "uid": f"p-{database}-{number}",
+                     "generation": 1},
+        "spec": {
+            "databaseRef": {"name": database}, "subjects": [{"serviceAccount": {"name": f"app-{number}"}}],
+            "allow": allow, "masks": [{"tags": ["pii.email"], "with": {"email": {}}}],
+        },
+    }  # fmt: skip
