@@ -151,7 +151,7 @@ def test_authors_of_workloads_are_told_at_once(shop: Guarded, annotations: Json,
 def test_so_are_those_of_pods_and_namespaces(shop: Guarded) -> None:
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new", "annotations": ASKS}}
     done = shop.server.run("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=json.dumps(space))
-    assert "on a Namespace has no effect; set it on the pods" in done.stderr
+    assert "penstock.dev/inject on a Namespace is a label; as an annotation it has no effect" in done.stderr
     bare = {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "bare", "namespace": "shop", "annotations": {"penstok.dev/inject": "true"}},
