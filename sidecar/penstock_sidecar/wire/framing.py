@@ -122,6 +122,8 @@ class Scanner:
 
     def scan(self, data: bytes) -> tuple[bytes, list[Spot]]:
         """The bytes that may go on now, and the spots in them, in order. Raises BrokenStreamError."""
+        if self.rows:
+            self.rows.clear()
         if self._parts:
             self._parts.append(data)
             self._gathered += len(data)
@@ -131,8 +133,6 @@ class Scanner:
             self._parts.clear()
         spots: list[Spot] = []
         pos = 0
-        if self.rows:
-            self.rows.clear()
         if self._passing:
             data, pos = self._pass_by(data)
         pos = self._walk(data, pos, spots)

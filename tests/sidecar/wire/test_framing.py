@@ -105,6 +105,16 @@ def test_rows_are_counted_once_whatever_the_chunks(places: list[int]) -> None:
     assert counted == 14
 
 
+def test_a_chunk_that_only_adds_to_a_message_tells_of_no_rows_again() -> None:
+    row, done = message(b"D", bytes(40)), message(b"C", b"SELECT 9\0")
+    scanner = Scanner(FROM_SERVER)
+    scanner.scan(row * 9 + done[:1])
+    assert scanner.rows == [(ord("D"), 0, 9)]
+    for piece in (done[1:3], done[3:6], done[6:]):
+        scanner.scan(piece)
+        assert scanner.rows == []
+
+
 def test_runs_of_rows_are_told_with_their_places() -> None:
     row, done = message(b"D", bytes(40)), message(b"C", b"SELECT 1\0")
     scanner = Scanner(FROM_SERVER)
