@@ -19,6 +19,8 @@ CONFORMANCE_ARGS ?=
 APPLICATIONS_ARGS ?=
 MINUTES ?= 10
 NONINTERFERENCE_ARGS ?=
+# Each file's tests run in one process, one after the other: they share servers.
+WORKERS ?= 2
 KILLS ?= 50
 KILLS_ON_A_FULL_DISK ?= 10
 
@@ -51,14 +53,14 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) mypy
 	$(RUN) lint-imports --no-logo
 
-unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
+unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser (WORKERS=1: in one process)
 	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
-	$(RUN) pytest $(PYTEST_ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 compiled: $(COMPILED)/ready ## compile the modules that the image has compiled, and run their tests on them
 	@.ci/packages libatomic1
-	$(RUN_COMPILED) python -m pytest -m "not soak and not interpreted" $(COMPILED_TESTS) $(PYTEST_ARGS)
+	$(RUN_COMPILED) python -m pytest -n $(WORKERS) --dist loadfile -m "not soak and not interpreted" $(COMPILED_TESTS) $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev

@@ -230,8 +230,10 @@ def test_a_read_only_spool_is_one_clear_line(open_spool: Opener, path: Path) -> 
         from pathlib import Path
         from penstock_sidecar.shipping.spool import Spool, SpoolBroken
         if os.getuid() == 0:  # Root may write anything.
-            for parent in Path(sys.argv[1]).parents[:3]:
+            for parent in Path(sys.argv[1]).parents:
                 os.chmod(parent, 0o755)
+                if parent.name.startswith("pytest-of-"):
+                    break
             os.chmod(sys.argv[1], 0o555)
             os.chmod(sys.argv[1] + "/lock", 0o666)
             os.chmod(sys.argv[1] + "/format", 0o444)
