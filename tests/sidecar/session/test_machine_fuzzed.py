@@ -86,7 +86,7 @@ class Moody(Book):
         if word == "denied":
             return deny()
         if word == "fresh":
-            return deny(unknown_names=("fresh",))
+            return deny(unknown_names=True)
         if word == "masked":
             return rewrite(f"SELECT mask /* {self.entries and 'later'} */", redact_errors=True)
         verb = text.split(maxsplit=1)[0].lower() if text.split() else ""
