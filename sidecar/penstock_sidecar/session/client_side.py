@@ -49,10 +49,11 @@ class ClientSide(ContextPipeline):
     # The simple protocol.
 
     def _query(self, spot: Spot) -> None:
-        end = spot.end - 1
-        if spot.complete and self._chunk.find(b"\x00", spot.start + 5, spot.end) != end:
+        begin = spot.start + 5
+        end = max(begin, spot.end - 1)
+        if spot.complete and self._chunk.find(b"\x00", begin, spot.end) != end:
             raise MalformedError("a Query message without an end")
-        raw = self._chunk[spot.start + 5 : end]
+        raw = self._chunk[begin:end]
         if self._is_for_gate(spot, raw):
             return
         text, decision = self._decide(spot, raw)
@@ -163,7 +164,8 @@ class ClientSide(ContextPipeline):
             if asks and spot.complete and spot.end - spot.start <= PREFIX:
                 portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
             if flow.rules.in_emergency:
-                portal.told = self._chunk[spot.start + 5 + head.names_end : min(spot.end, spot.start + MOST)]
+                begin = spot.start + 5 + head.names_end
+                portal.told = self._chunk[begin : max(begin, min(spot.end, spot.start + MOST))]
             if decision.holding is not None and (decision := self._hold_bound(spot, portal)) is None:
                 return
         former = flow.portals.pop(head.portal, None)

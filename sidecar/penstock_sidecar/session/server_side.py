@@ -187,7 +187,7 @@ class ServerSide:
             # To something that the client did not send.
             flow.pop()
             return b""
-        tag = self._chunk[spot.start + 5 : spot.end - 1]
+        tag = self._chunk[spot.start + 5 : max(spot.start + 5, spot.end - 1)]
         answer = None
         counted = flow.counted is not None and head is flow.counted.pending
         if counted and flow.counted is not None:
@@ -260,7 +260,7 @@ class ServerSide:
     def _notification(self, spot: Spot) -> bytes | None:
         """What was sent to a channel; a session may have begun to listen by another policy, or by code of its own."""
         # Behind the number of the process that sent it.
-        channel = self._chunk[spot.start + 9 : spot.end].partition(b"\x00")[0]
+        channel = self._chunk[spot.start + 5 : spot.end][4:].partition(b"\x00")[0]
         return None if self._flow.rules.decider.hears(channel.decode(errors="replace")) else b""
 
     def _withholds(self, head: Pending | None) -> bool:
@@ -300,7 +300,7 @@ class ServerSide:
     def _parameter(self, spot: Spot) -> bytes | None:
         body = self._chunk[spot.start + 5 : spot.end]
         if body.startswith(b"search_path\x00") and spot.complete:
-            self._flow.path.report(body[12:-1].decode(errors="replace"))
+            self._flow.path.report(body[12:].removesuffix(b"\x00").decode(errors="replace"))
         return None
 
     def _parsed(self, spot: Spot) -> bytes | None:
