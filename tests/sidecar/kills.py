@@ -112,6 +112,8 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     for turn in range(kills):
         collector.wait_until_it_listens()
         _work(ledger)
+        # What it complained of before is not said again until something has arrived.
+        _until(lambda: _arrivals(ledger) > turn, "events arrive")  # noqa: B023 - asked before the next turn
         with ledger.disk.full():
             _until_more(lambda: _complaints(ledger), "events are refused")
             collector.end(signal.SIGKILL)
@@ -147,13 +149,23 @@ def _complaints(ledger: Ledger) -> int:
     return ledger.gate.log.read_text().count("the disk is full")
 
 
+def _arrivals(ledger: Ledger) -> int:
+    """How often the gate has said that events arrive, for the first time or again."""
+    return ledger.gate.log.read_text().count("audit events reach the collector")
+
+
 def _work(ledger: Ledger) -> None:
     """However busy the machine is, clients get something done before the next kill."""
     _until_more(lambda: len(ledger.load.written), "clients have written", ledger.rng.randrange(30, 90))
 
 
 def _until_more(count: Callable[[], int], what: str, more: int = 1) -> None:
-    end, wanted = time.monotonic() + 120, count() + more
-    while count() < wanted:
+    wanted = count() + more
+    _until(lambda: count() >= wanted, what)
+
+
+def _until(done: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 120
+    while not done():
         assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.02)

@@ -211,6 +211,8 @@ async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: 
     (pid,) = await cursor.fetchone()
     sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
     await runs(shop, pid, "PgSleep")
+    # Before that, nothing that the server says may be seen.
+    await gate.settled(2, "intent")
     shop.psql(f"SELECT pg_terminate_backend({pid})")
     with pytest.raises(psycopg.errors.AdminShutdown):
         await sleeping
