@@ -68,9 +68,13 @@ class Aftermath:
 
     @property
     def lost(self) -> set[int]:
-        """What a client was told, or the server ran, that is not where it has to be."""
-        intents, told = self.by_number(), self.load.written | self.load.read
-        return {one for one in self.server_ran | told if not intents[one]} | self.load.written - set(self.in_tables)
+        """What a client was told, or came to stay, that is not where it has to be.
+
+        What the server ran within a transaction that was undone may be missing: only its COMMIT waits for the intents.
+        """
+        intents, stayed = self.by_number(), set(self.in_tables)
+        told = self.load.written | self.load.read
+        return {one for one in stayed | told if not intents[one]} | self.load.written - stayed
 
     @property
     def twice(self) -> list[object]:
