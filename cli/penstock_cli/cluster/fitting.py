@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _COLUMNS = {"RESOURCE": "resource", "FINDING": "finding", "WHAT": "what"}
-_TABLES = ("r", "p", "f")
 
 
 @click.command
@@ -79,28 +78,28 @@ def findings(bundle: Bundle, catalog: Catalog) -> Iterator[Json]:
 
 def _open(bundle: Bundle, masked: list[str], catalog: Catalog) -> Iterator[Json]:
     """What the Database's classification says of columns, and what nobody masks."""
-    from penstock_sidecar.proxy.database_fit import looks_sensitive  # noqa: PLC0415 # as in `check`
+    from penstock_sidecar.proxy.database_fit import (  # noqa: PLC0415 # as in `check`
+        idle_classifications,
+        looks_sensitive,
+        stored_columns,
+    )
 
     database = bundle.database
     entries = [(entry.tag, pattern) for entry in database.spec.classification for pattern in entry.columns]
     classified = _columns([pattern for _, pattern in entries], catalog)
-    for place, (tag, pattern) in enumerate(entries):
-        if not classified[place]:
-            words = f"no column of the database is {pattern}, which is classified {tag}; check the spelling"
-            yield _finding(database.title, "names nothing", words)
+    for words in idle_classifications(database, catalog):
+        yield _finding(database.title, "names nothing", words)
     covered: set[ColumnName] = set().union(*_columns(masked, catalog))
     tags = {column: tag for (tag, _), columns in zip(entries, classified, strict=True) for column in columns}
-    for relation in catalog.relations.values():
-        for column in relation.columns if relation.kind in _TABLES else ():
-            name = (relation.schema, relation.name, column.name)
-            if name in covered:
-                continue
-            if name in tags:
-                words = f"{'.'.join(name)} is classified {tags[name]}, and no policy that is enforced masks it"
-                yield _finding(database.title, "not masked", words)
-            elif looks_sensitive(column.name):
-                words = f"{'.'.join(name)} looks sensitive, and no classification and no mask is for it"
-                yield _finding(database.title, "looks sensitive", words)
+    for name in stored_columns(catalog):
+        if name in covered:
+            continue
+        if name in tags:
+            words = f"{'.'.join(name)} is classified {tags[name]}, and no policy that is enforced masks it"
+            yield _finding(database.title, "not masked", words)
+        elif looks_sensitive(name[2]):
+            words = f"{'.'.join(name)} looks sensitive, and no classification and no mask is for it"
+            yield _finding(database.title, "looks sensitive", words)
 
 
 def _columns(patterns: list[str], catalog: Catalog) -> list[set[ColumnName]]:

@@ -8,6 +8,7 @@ statements of one identity (`deciders.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from penstock_core.gate_report import MOST_NAMED, NOTHING, Named, PolicyFindings
@@ -51,7 +52,8 @@ def fit(bundle: Bundle, catalog: Catalog) -> Fit:
     ]
     misfits = [one for one in judged if one.missing.count or one.unfit.count]
     patterns = [pattern for _, alone in sets for rule in alone.masks for pattern in rule.columns]
-    return Fit(_unclassified(database, catalog), _sensitive(database, patterns, catalog), tuple(misfits[:MOST_NAMED]))
+    unclassified = Named.of(idle_classifications(database, catalog))
+    return Fit(unclassified, _sensitive(database, patterns, catalog), tuple(misfits[:MOST_NAMED]))
 
 
 def looks_sensitive(column: str) -> bool:
@@ -59,14 +61,21 @@ def looks_sensitive(column: str) -> bool:
     return _SENSITIVE.search(column.lower()) is not None
 
 
-def _unclassified(database: Database, catalog: Catalog) -> Named:
+def idle_classifications(database: Database, catalog: Catalog) -> Iterator[str]:
+    """In words, each pattern of the Database's classification that no column answers to."""
     entries = [(entry.tag, pattern) for entry in database.spec.classification for pattern in entry.columns]
     used = {place for place, _ in catalog.overview.matching([column_parts(pattern) for _, pattern in entries])}
-    return Named.of(
-        f"no column of the database is {pattern}, which is classified {tag}; check the spelling"
-        for place, (tag, pattern) in enumerate(entries)
-        if place not in used
-    )
+    for place, (tag, pattern) in enumerate(entries):
+        if place not in used:
+            yield f"no column of the database is {pattern}, which is classified {tag}; check the spelling"
+
+
+def stored_columns(catalog: Catalog) -> Iterator[ColumnName]:
+    """Those of tables, where values are; views show the same ones again."""
+    for relation in catalog.relations.values():
+        if relation.kind in ("r", "p", "f"):
+            for column in relation.columns:
+                yield relation.schema, relation.name, column.name
 
 
 def _sensitive(database: Database, masked: list[str], catalog: Catalog) -> Named:
@@ -74,10 +83,4 @@ def _sensitive(database: Database, masked: list[str], catalog: Catalog) -> Named
     known: set[ColumnName] = {
         name for _, name in catalog.overview.matching([*map(column_parts, (*classified, *masked))])
     }
-    return Named.of(
-        f"{relation.schema}.{relation.name}.{column.name}"
-        for relation in catalog.relations.values()
-        if relation.kind in ("r", "p", "f")
-        for column in relation.columns
-        if looks_sensitive(column.name) and (relation.schema, relation.name, column.name) not in known
-    )
+    return Named.of(".".join(one) for one in stored_columns(catalog) if looks_sensitive(one[2]) and one not in known)
