@@ -20,8 +20,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.loopback import free_port
 
-from e2e.approvals.api_server import MASTERS, ApiServer, free_port
+from e2e.approvals.api_server import MASTERS, ApiServer
 from e2e.approvals.conftest import apply, install
 from e2e.approvals.replicas import AUTHORITY, SYSTEM, secrets, token
 from e2e.cluster.console import ClusterError

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import ssl
 import subprocess
 import time
@@ -19,6 +18,7 @@ import httpx2
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.loopback import free_port
 
 from e2e.cluster import binaries
 from e2e.cluster.console import ClusterError
@@ -177,10 +177,3 @@ def _is_ready(admin: httpx2.Client) -> bool:
         return admin.get("/readyz").status_code == 200
     except httpx2.TransportError:
         return False
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import psycopg
 import pytest
 from docs.metrics import control, programs
 from prometheus_client import CollectorRegistry, start_http_server
+from tests.loopback import free_port
 from tests.sidecar.program import Program, yard
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -31,12 +31,6 @@ DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 TOKEN = "made-up-for-a-stream-of-thirty-two-characters-and-more"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

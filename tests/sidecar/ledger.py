@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.loopback import free_port
 from tests.sidecar.load import Load
 from tests.sidecar.spooled import waiting
 
@@ -240,9 +241,3 @@ def _write_settings(ledger: Ledger, small: str) -> None:
         "--stream-tokens-file", str(directory / "stream-tokens"),
         "--viewer-tokens-file", str(directory / "viewer-tokens"),
     )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

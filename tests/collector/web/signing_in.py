@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 import trustme
+from tests.loopback import free_port
 from tests.oidc_provider.provider import OidcProvider, Visitor
 
 from penstock_collector.settings import CollectorSettings
 
 ROLES = {"viewer": ["staff"], "auditor": ["audit"], "approver": ["dba"], "admin": ["platform"]}
 SESSION, HALF_DONE = "__Host-penstock", "__Host-penstock-sign-in"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

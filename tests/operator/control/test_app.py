@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.loopback import free_port
 from tests.operator.control.requests import Clock as AskingClock
 from tests.operator.control.requests import RequestServer
 from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, synced, token, tokens
@@ -40,12 +41,6 @@ def secret(leaf: KeyPair) -> dict[str, Any]:
 
 def leaf(life: timedelta = timedelta(hours=1)) -> KeyPair:
     return build_leaf(AUTHORITY, ["localhost"], NOW, life)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:

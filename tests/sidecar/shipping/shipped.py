@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from tests.core.audit.as_defined import as_defined
+from tests.loopback import free_port
 
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
@@ -32,12 +32,6 @@ def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
         as_defined({"kind": "intent", **key, "sql": sql, "reason": "refused"}),
         {"kind": "outcome", **key, "result": "ok", "reason": "went beyond"},
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Bench:
