@@ -48,8 +48,9 @@ class Shop:
         self.workloads: dict[str, Json] = {}
         # Those that are there and can't be read.
         self.invalid: set[str] = set()
-        # Its limits for single containers.
+        # Its limits for containers and pods, and for all pods together.
         self.ranges: list[Json] = []
+        self.quotas: list[Json] = []
         # Its metadata, where it has the label by which its pods get a gate.
         self.labelled: Json | None = None
 
@@ -58,6 +59,9 @@ class Shop:
 
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         return self.ranges if namespace == "shop" else []
+
+    def resource_quotas(self, namespace: str) -> Sequence[Json]:
+        return self.quotas if namespace == "shop" else []
 
     def databases(self, namespace: str) -> Sequence[str]:
         return ["shop", *self.others] if namespace == "shop" else []

@@ -56,6 +56,10 @@ class ClusterRules:
         """None: who reads Databases need not be allowed to read these, and admission has the last word."""
         return ()
 
+    def resource_quotas(self, namespace: str) -> Sequence[Json]:
+        """None, likewise."""
+        return ()
+
     def labelled_namespace(self, namespace: str) -> Json | None:
         """A namespace that has the label by which its pods get a gate. Who may not read it is told so."""
         if namespace not in self._namespaces:
@@ -120,6 +124,10 @@ class FileRules:
 
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         """Files hold none."""
+        return ()
+
+    def resource_quotas(self, namespace: str) -> Sequence[Json]:
+        """Nor these."""
         return ()
 
     def labelled_namespace(self, namespace: str) -> Json | None:

@@ -14,7 +14,6 @@ class LimitRanges(KnownObjects):
     """Follows them. Before they are known, none counts: the API server itself has the last word."""
 
     def of(self, namespace: str) -> list[Json]:
-        """The limits of single containers in a namespace."""
+        """The limits of containers and pods in a namespace."""
         found = [one for (space, _), one in self._objects.items() if space == namespace]
-        limits = [limit for one in found for limit in (one.get("spec") or {}).get("limits") or []]
-        return [limit for limit in limits if limit.get("type") == "Container"]
+        return [limit for one in found for limit in (one.get("spec") or {}).get("limits") or []]

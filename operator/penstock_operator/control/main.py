@@ -14,7 +14,7 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
-from penstock_operator.control import labelled_namespaces, limit_ranges
+from penstock_operator.control import labelled_namespaces, limit_ranges, resource_quotas
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
@@ -43,7 +43,9 @@ async def run(settings: ControlSettings) -> None:
     async with Api(find()) as api:
         policies, certificate = Policies(), ServedCertificate()
         ranges, namespaces = limit_ranges.LimitRanges(), labelled_namespaces.LabelledNamespaces()
+        quotas = resource_quotas.ResourceQuotas()
         policies.limit_ranges, policies.labelled_namespace = ranges.of, namespaces.of
+        policies.resource_quotas = quotas.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -67,9 +69,11 @@ async def run(settings: ControlSettings) -> None:
 
         followers = [
             *_followed(settings, policies, certificate),
-            # Admission does not depend on what follows. Without limit ranges, the API server says what a container may
-            # not have; without requests, what asks for approval is told so. (Nor on namespaces: labelled ones wait.)
+            # Admission does not depend on what follows. Without limit ranges and quotas, the API server says what a pod
+            # may not have; without requests, what asks for approval is told so. (Nor on namespaces: labelled ones
+            # wait.)
             (limit_ranges.PATH, ranges, ""),
+            (resource_quotas.PATH, quotas, ""),
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
         ]

@@ -64,6 +64,7 @@ class Policies:
         self.unusable: dict[Key, str] = {}
         # What a namespace lets single containers have: told from elsewhere, for those who make pods.
         self.limit_ranges: Callable[[str], Sequence[Json]] = lambda namespace: ()
+        self.resource_quotas: Callable[[str], Sequence[Json]] = lambda namespace: ()
         # The metadata of a namespace whose label has pods get a gate, from elsewhere too.
         self.labelled_namespace: Callable[[str], Json | None] = lambda namespace: None
         # What access lasts of a bundle's Database.

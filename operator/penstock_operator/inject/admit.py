@@ -15,7 +15,16 @@ from urllib.parse import urlsplit
 from penstock_core.identity import Identity, Workload
 from penstock_core.policy.subjects import is_for
 from penstock_core.resources import Bundle, Database
-from penstock_operator.inject import admission_review, compute, detours, environment, isolation, placement, sidecar
+from penstock_operator.inject import (
+    admission_review,
+    compute,
+    detours,
+    environment,
+    isolation,
+    placement,
+    sidecar,
+    whole_pods,
+)
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject.annotations import InjectionRequest, Refusal
 from penstock_operator.inject.bounds import refuse_crowded_pod
@@ -35,7 +44,10 @@ class Lookup(Protocol):
         """A Database with the policies for it, or None where there is none."""
 
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
-        """What the namespace lets single containers have."""
+        """What the namespace lets single containers and pods have."""
+
+    def resource_quotas(self, namespace: str) -> Sequence[Json]:
+        """What the namespace lets all its pods have together, and what they have."""
 
     def labelled_namespace(self, namespace: str) -> Json | None:
         """The metadata of a namespace that has the label by which its pods get a gate; None where it has none."""
@@ -104,7 +116,9 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     _refuse_taken(pod, wanted, shape, upstream)
     isolation.refuse_misleading(pod, _hosts(bundle.database, shape))
     isolation.refuse_reaching(pod, _credentials(namespace, lookup), shape.host_paths)
-    resources = compute.fitted(sidecar.resources_of(shape, wanted), pod, lookup.limit_ranges(namespace))
+    ranges = lookup.limit_ranges(namespace)
+    resources = compute.fitted(sidecar.resources_of(shape, wanted), pod, ranges)
+    whole_pods.refuse_without_room(pod, resources, ranges, lookup.resource_quotas(namespace))
     account = pod["spec"].get("serviceAccountName") or "default"
     warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(namespace, account))
     warnings += placement.warnings(pod) + compute.warnings(resources, pod)

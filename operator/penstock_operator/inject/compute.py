@@ -7,7 +7,7 @@ The API server's own refusals name neither the sidecar nor what to change. What 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 from penstock_operator.inject.annotations import PREFIX, Refusal, Resources
@@ -20,7 +20,7 @@ ANNOTATION = PREFIX + "resources"
 LEAST_MEMORY = "96Mi"
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_KINDS = ("cpu", "memory")
+KINDS = ("cpu", "memory")
 
 
 def amount(quantity: object) -> Decimal | None:
@@ -41,10 +41,10 @@ def fitted(wanted: Resources, pod: Json, ranges: Sequence[Json] = ()) -> Resourc
 
     Limits go no higher than those of the pod as a whole. Raises Refusal where nothing fits.
     """
-    wanted = _ranged(wanted, ranges)
+    wanted = _ranged(wanted, [one for one in ranges if one.get("type") == "Container"])
     limits = dict(wanted.limits)
     whole = pod["spec"].get("resources") or {}
-    for kind in _KINDS:
+    for kind in KINDS:
         most = (whole.get("limits") or {}).get(kind)
         if most is not None and _is_more(limits.get(kind), most):
             limits[kind] = str(most)
@@ -57,7 +57,7 @@ def fitted(wanted: Resources, pod: Json, ranges: Sequence[Json] = ()) -> Resourc
 def _ranged(wanted: Resources, ranges: Sequence[Json]) -> Resources:
     requests, limits = dict(wanted.requests), dict(wanted.limits)
     for one in ranges:
-        for kind in _KINDS:
+        for kind in KINDS:
             most, least = (one.get("max") or {}).get(kind), (one.get("min") or {}).get(kind)
             if most is not None and _is_more(requests.get(kind), most):
                 raise Refusal(
@@ -69,14 +69,26 @@ def _ranged(wanted: Resources, ranges: Sequence[Json]) -> Resources:
             if least is not None and _is_more(least, requests.get(kind)):
                 requests[kind] = str(least)
                 limits[kind] = str(least) if _is_more(least, limits.get(kind)) else limits[kind]
+            ratio = amount((one.get("maxLimitRequestRatio") or {}).get(kind))
+            if ratio and kind in requests and kind in limits:
+                requests[kind] = _near_enough(requests[kind], limits[kind], ratio, kind)
     return Resources(requests, limits)
+
+
+def _near_enough(request: str, limit: str, ratio: Decimal, kind: str) -> str:
+    """The request, or a larger one, of which the limit is no more than so many times: it keeps what it may take."""
+    asked, most = amount(request), amount(limit)
+    if asked is None or most is None or most <= asked * ratio:
+        return request
+    unit, written = (Decimal(1000), "m") if kind == "cpu" else (1 / Decimal(1024**2), "Mi")
+    return f"{(most / ratio * unit).to_integral_value(ROUND_CEILING)}{written}"
 
 
 def warnings(found: Resources, pod: Json) -> list[str]:
     """What becomes another because of the sidecar."""
     if dict(found.requests) == dict(found.limits) or not _is_guaranteed(pod):
         return []
-    wish = ",".join(f"{kind}={found.limits[kind]}" for kind in _KINDS if kind in found.limits)
+    wish = ",".join(f"{kind}={found.limits[kind]}" for kind in KINDS if kind in found.limits)
     return [
         "with the sidecar the pod is Burstable and no more Guaranteed, since the sidecar requests less than its "
         f"limits; to keep it, set {ANNOTATION} to what is both: {wish}"
@@ -84,7 +96,7 @@ def warnings(found: Resources, pod: Json) -> list[str]:
 
 
 def _refuse_too_little(found: Resources, whole: Mapping[str, Any]) -> None:
-    for kind in _KINDS:
+    for kind in KINDS:
         request, limit = found.requests.get(kind), found.limits.get(kind)
         if request is not None and limit is not None and _is_more(request, limit):
             if _same((whole.get("limits") or {}).get(kind), limit):
@@ -108,13 +120,8 @@ def _refuse_too_little(found: Resources, whole: Mapping[str, Any]) -> None:
 def _refuse_crowded(found: Resources, pod: Json) -> None:
     """What a pod requests as a whole has to hold what its containers request."""
     whole = (pod["spec"].get("resources") or {}).get("requests") or {}
-    # Init containers that end are over before the others begin; native sidecars are not.
-    others = [
-        container
-        for where, _, container in applications(pod, CONTAINER)
-        if where == "containers" or container.get("restartPolicy") == "Always"
-    ]
-    for kind in _KINDS:
+    others = lasting(pod)
+    for kind in KINDS:
         most, ours = whole.get(kind), amount(found.requests.get(kind, "0")) or Decimal(0)
         taken = sum(_requested(others, kind), Decimal(0))
         if most is not None and ours and (room := amount(most)) is not None and taken + ours > room:
@@ -122,6 +129,18 @@ def _refuse_crowded(found: Resources, pod: Json) -> None:
                 f"the pod's own spec.resources request {most} of {kind} as a whole, and its containers with the "
                 f"sidecar ({found.requests[kind]}) more; raise that by as much, or set the annotation {ANNOTATION}"
             )
+
+
+def lasting(pod: Json) -> list[Json]:
+    """The pod's containers but the sidecar.
+
+    Init containers that end are over before the others begin; native sidecars are not.
+    """
+    return [
+        container
+        for where, _, container in applications(pod, CONTAINER)
+        if where == "containers" or container.get("restartPolicy") == "Always"
+    ]
 
 
 def _requested(containers: Iterable[Json], kind: str) -> Iterable[Decimal]:
@@ -141,7 +160,7 @@ def _is_guaranteed(pod: Json) -> bool:
 def _has_what_it_may_take(container: Json) -> bool:
     resources = container.get("resources") or {}
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    return all(kind in limits and _same(requests.get(kind, limits[kind]), limits[kind]) for kind in _KINDS)
+    return all(kind in limits and _same(requests.get(kind, limits[kind]), limits[kind]) for kind in KINDS)
 
 
 def _is_more(one: object, other: object) -> bool:

@@ -87,6 +87,24 @@ def test_what_the_namespace_allows_a_container_is_kept(desk: Desk) -> None:
     )
     desk.shop.ranges = [{"type": "Container", "min": {"cpu": "2"}}]
     assert given(desk, pod())["limits"]["cpu"] == "2"
+    desk.shop.ranges = [{"type": "Pod", "max": {"memory": "1Gi"}, "min": {"cpu": "2"}}]
+    assert given(desk, pod())["limits"] == {"cpu": "1", "memory": "256Mi"}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "requests"),
+    [
+        ({"cpu": "10"}, {"cpu": "100m", "memory": "128Mi"}),
+        ({"cpu": "3", "memory": "1.5"}, {"cpu": "334m", "memory": "171Mi"}),
+        ({"cpu": "1", "memory": "1"}, {"cpu": "1000m", "memory": "256Mi"}),
+        ({"cpu": "50", "memory": "2"}, {"cpu": "20m", "memory": "128Mi"}),
+    ],
+)
+def test_where_limits_may_be_so_many_times_the_request_it_requests_more(
+    desk: Desk, ratio: Json, requests: Json
+) -> None:
+    desk.shop.ranges = [{"type": "Container", "maxLimitRequestRatio": ratio}]
+    assert given(desk, pod()) == {"requests": requests, "limits": {"cpu": "1", "memory": "256Mi"}}
 
 
 def test_a_pod_that_is_guaranteed_no_more_is_told_so(desk: Desk) -> None:
