@@ -17,19 +17,21 @@ import pytest
 import trustme
 
 from e2e.cluster.console import ClusterError
+from e2e.collector import SYSTEM
 from e2e.environment import ROOT, Environment, choose
 from e2e.kubectl import Kubectl
+from e2e.load.accounting import table
+from e2e.load.place import Load
 from e2e.people.gateway import GATEWAY, NAME, SPACE, STOCK, Gateway, keys, policy, superuser
 from e2e.people.issuer import Issuer
 from e2e.shop import manifests
 
-SYSTEM = "penstock-system"
 IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
 SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
 PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirements/runtime.lock",
            "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
            "crds", ".ci/prune.py", ".dockerignore")  # fmt: skip
-SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
+SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py", "e2e/shop/load.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -175,3 +177,13 @@ def _secret(name: str, **data: bytes) -> manifests.Object:
         "metadata": {"name": name, "namespace": manifests.NAMESPACE},
         "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
     }
+
+
+@pytest.fixture(scope="session")
+def load(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+    """An application under steady load from now on, until the last of its tests ends it."""
+    made = Load(shop, SHOP_IMAGE, tmp_path_factory.mktemp("load"))
+    made.start()
+    yield made
+    print(f"\n{table(made.rows)}")
+    made.clear_away()

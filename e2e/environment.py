@@ -38,8 +38,8 @@ class Environment(ABC):
         """Stop what `up` started."""
 
     @abstractmethod
-    def image(self, name: str, dockerfile: Path, include: tuple[str, ...]) -> None:
-        """Build an image from those parts of the checkout and bring it into the cluster. Raises ClusterError."""
+    def image(self, name: str, dockerfile: Path, include: tuple[str, ...], root: Path = ROOT) -> None:
+        """Build an image from those parts of a checkout and bring it into the cluster. Raises ClusterError."""
 
     def programs(self) -> list[Path]:
         """Directories in which kubectl and helm are found, before PATH."""
@@ -64,8 +64,8 @@ class OwnCluster(Environment):
     def down(self) -> None:
         node.down(self._layout)
 
-    def image(self, name: str, dockerfile: Path, include: tuple[str, ...]) -> None:
-        archive = images.build(images.Image(name, ROOT / dockerfile, ROOT, include=include))
+    def image(self, name: str, dockerfile: Path, include: tuple[str, ...], root: Path = ROOT) -> None:
+        archive = images.build(images.Image(name, root / dockerfile, root, include=include))
         node.import_image(self._layout, name, archive)
 
     def programs(self) -> list[Path]:
@@ -91,18 +91,18 @@ class Kind(Environment):
     def down(self) -> None:
         self._cluster.delete()
 
-    def image(self, name: str, dockerfile: Path, include: tuple[str, ...]) -> None:
+    def image(self, name: str, dockerfile: Path, include: tuple[str, ...], root: Path = ROOT) -> None:
         command: list[str | Path] = [
             "docker",
             "build",
             "-t",
             name,
             "-f",
-            ROOT / dockerfile,
+            root / dockerfile,
             "--build-arg",
             f"BASE_IMAGE={PUBLIC_BASE}",
         ]
-        subprocess.run([*command, ROOT], check=True)
+        subprocess.run([*command, root], check=True)
         self._cluster.load_docker_image(name)
 
 
@@ -118,7 +118,7 @@ class GivenCluster(Environment):
     def down(self) -> None:
         """Nothing: it is not ours."""
 
-    def image(self, name: str, dockerfile: Path, include: tuple[str, ...]) -> None:
+    def image(self, name: str, dockerfile: Path, include: tuple[str, ...], root: Path = ROOT) -> None:
         """Nothing: the images are where PENSTOCK_E2E_IMAGE and PENSTOCK_E2E_SHOP_IMAGE say."""
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from cryptography import x509
 
-from e2e.conftest import SYSTEM
+from e2e.collector import SYSTEM
 from e2e.kubectl import CommandError, Kubectl
 from e2e.shop import manifests
 

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from e2e.conftest import SHOP_IMAGE, SYSTEM, Workload
+from e2e.collector import SYSTEM
+from e2e.conftest import SHOP_IMAGE, Workload
 from e2e.kubectl import CommandError, Kubectl, eventually
 from e2e.shop import manifests
+from e2e.shop.branch import applied_once_known, inside, open_branch, refusal_of
 
 WITHOUT: dict[str, str] = {}
 
@@ -136,36 +138,18 @@ def test_authors_of_workloads_are_warned_by_kubectl(shop: Kubectl) -> None:
 
 
 OPEN = "open"
-LABELLED: manifests.Object = {
-    "apiVersion": "v1",
-    "kind": "Namespace",
-    "metadata": {
-        "name": OPEN,
-        "labels": {"penstock.dev/inject": "enabled", "pod-security.kubernetes.io/enforce": "restricted"},
-        "annotations": {"penstock.dev/database": "shop"},
-    },
-}
 
 
 def test_a_namespace_has_its_pods_get_a_gate(shop: Kubectl) -> None:
-    secrets = [shop.get("-n", manifests.NAMESPACE, "secret", name) for name in ("shop-db", "shop-db-ca")]
-    copies = [{"apiVersion": "v1", "kind": "Secret", "data": one["data"], "metadata": {"name": one["metadata"]["name"]}}
-              for one in secrets]  # fmt: skip
     try:
-        shop.apply(LABELLED)
-        for one in (*copies, manifests.service_account("web"), manifests.database(), manifests.policy()):
-            one["metadata"]["namespace"] = OPEN
-            shop.apply(one)
-        plain = manifests.pod(SHOP_IMAGE, "plain", WITHOUT)
-        plain["metadata"]["namespace"] = OPEN
-        eventually(lambda: refusal_of(shop, plain), lambda refusal: not refusal, 30, "the pod admitted")
+        open_branch(shop, OPEN, {"penstock.dev/inject": "enabled"}, {"penstock.dev/database": "shop"})
+        applied_once_known(shop, inside(OPEN, manifests.pod(SHOP_IMAGE, "plain", WITHOUT)))
         shop.wait("-n", OPEN, "--for=condition=Ready", "pod/plain")
         made = shop.get("-n", OPEN, "pod", "plain")
         assert [one["name"] for one in made["spec"]["initContainers"]] == ["penstock-proxy"]
         assert made["metadata"]["annotations"]["penstock.dev/database"] == "shop"
         shop("-n", OPEN, "delete", "pod", "plain", "--grace-period=1")
-        out = manifests.pod(SHOP_IMAGE, "out", {"penstock.dev/inject": "false"})
-        out["metadata"]["namespace"] = OPEN
+        out = inside(OPEN, manifests.pod(SHOP_IMAGE, "out", {"penstock.dev/inject": "false"}))
         with pytest.raises(CommandError, match="the pod goes without a gate"):
             shop("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=json.dumps(out))
         shop("label", "namespace", OPEN, "penstock.dev/inject=required", "--overwrite")
@@ -174,12 +158,3 @@ def test_a_namespace_has_its_pods_get_a_gate(shop: Kubectl) -> None:
         )
     finally:
         shop("delete", "namespace", OPEN, "--ignore-not-found", "--wait=false")
-
-
-def refusal_of(kubectl: Kubectl, pod: manifests.Object, *options: str) -> str:
-    """What was said against the pod."""
-    try:
-        kubectl("apply", *options, "-f", "-", stdin=json.dumps(pod))
-    except CommandError as refusal:
-        return str(refusal)
-    return ""

@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from e2e.conftest import SYSTEM, Workload
+from e2e.collector import SYSTEM
+from e2e.conftest import Workload
 from e2e.environment import Environment
 from e2e.kubectl import Kubectl, eventually
 from e2e.shop import manifests

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from e2e.collector import search
 from e2e.kubectl import CommandError, eventually
 from e2e.people.gateway import NAME, SPACE, Gateway, policy, refusal, token
-from e2e.test_3_audit import collector, search, viewer
+from e2e.test_3_audit import collector, viewer
 
 __all__ = ["collector", "viewer"]
 

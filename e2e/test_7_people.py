@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from e2e.collector import penstock as command
 from e2e.conftest import IMAGE, SHOP_IMAGE
 from e2e.kubectl import eventually
 from e2e.people import pods
@@ -27,7 +28,6 @@ from e2e.people.gateway import HOST, SPACE, Gateway, refusal, superuser
 from e2e.people.issuer import AGENT
 from e2e.people.place import GATE, POLICIES, SIDECAR, STOP, Json, Place, Session, agent
 from e2e.test_3_audit import collector, viewer
-from e2e.test_3_audit import penstock as command
 from e2e.test_5_approvals import NAME, Person, kubeconfig, page, penstock, said, tokens
 
 __all__ = ["collector", "page", "tokens", "viewer"]

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.collector import penstock as by_viewer
+from e2e.collector import search
 from e2e.conftest import SHOP_IMAGE, Workload
 from e2e.kubectl import CommandError, Kubectl, eventually
 from e2e.shop import manifests
 from e2e.test_2_workload import watching
-from e2e.test_3_audit import collector, search, viewer
-from e2e.test_3_audit import penstock as by_viewer
+from e2e.test_3_audit import collector, viewer
 from e2e.test_5_approvals import penstock
 
 # Whoever takes a fixture has to have its name.

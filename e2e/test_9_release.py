@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.conftest import SYSTEM
+from e2e.collector import SYSTEM
 from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl, eventually
 

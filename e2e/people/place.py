@@ -17,11 +17,11 @@ from mcp import Client as McpClient
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult
 
+from e2e.collector import penstock as command
 from e2e.kubectl import Kubectl
 from e2e.people import pods
 from e2e.people.gateway import HOST, SPACE, Gateway, policy
 from e2e.people.issuer import AGENT, URL
-from e2e.test_3_audit import penstock as command
 from e2e.test_5_approvals import penstock
 from penstock_core.audit.event import BEGINS, ENDS
 

@@ -56,6 +56,12 @@ def main() -> None:
         "ssl_cert_file": "tls.crt",
         "ssl_key_file": "tls.key",
         "dynamic_shared_memory_type": "mmap",
+        # One file, whatever the node does with what containers print.
+        "logging_collector": "on",
+        "log_directory": "log",
+        "log_filename": "postgresql.log",
+        "log_rotation_age": "0",
+        "log_rotation_size": "0",
     }
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     os.execv(BIN / "postgres", [str(BIN / "postgres"), "-D", str(DATA), *arguments])
