@@ -217,6 +217,8 @@ class Play:
             moves.append(self._moment_over)
         if self.to_client and not session.client_waits and session.state is not State.ENCRYPTING:
             moves += [self._client_speaks] * 4
+        if session.state is State.ENDED:
+            self.answers.clear()
         if self.answers and not session.server_waits:
             moves += [self._server_speaks] * 4
         if self.dice.random() < 0.01:
@@ -227,7 +229,9 @@ class Play:
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
-        if session.identity != session.own_identity and self.dice.random() < 0.5:
+        if session.takes_rules and self.talk.flow.withholds and self.dice.random() < 0.05:
+            moves.append(session.server_closed)
+        if session.takes_rules and session.identity != session.own_identity and self.dice.random() < 0.5:
             moves += [self._new_rules] * 2
         if self.dice.random() < 0.05:
             moves.append(session.cancelled if session.takes_rules else session.flush)
