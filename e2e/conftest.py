@@ -20,7 +20,6 @@ from e2e.cluster.console import ClusterError
 from e2e.collector import SYSTEM
 from e2e.environment import ROOT, Environment, choose
 from e2e.kubectl import Kubectl
-from e2e.load.accounting import table
 from e2e.load.place import Load
 from e2e.people.gateway import GATEWAY, NAME, SPACE, STOCK, Gateway, keys, policy, superuser
 from e2e.people.issuer import Issuer
@@ -31,6 +30,7 @@ SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:
 PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirements/runtime.lock",
            "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
            "crds", ".ci/prune.py", ".dockerignore")  # fmt: skip
+LOAD = pytest.StashKey[Load]()
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py", "e2e/shop/load.py")
 
 
@@ -38,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that waits for pods needs more than a unit test's two minutes."""
     for item in items:
         item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was measured under load, also where all went well."""
+    load = config.stash.get(LOAD, None)
+    if load is not None:
+        terminalreporter.section("under load")
+        terminalreporter.write_line(load.summary())
 
 
 @pytest.fixture(scope="session")
@@ -180,10 +188,9 @@ def _secret(name: str, **data: bytes) -> manifests.Object:
 
 
 @pytest.fixture(scope="session")
-def load(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+def load(shop: Kubectl, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     """An application under steady load from now on, until the last of its tests ends it."""
-    made = Load(shop, SHOP_IMAGE, tmp_path_factory.mktemp("load"))
+    made = pytestconfig.stash[LOAD] = Load(shop, SHOP_IMAGE, tmp_path_factory.mktemp("load"))
     made.start()
     yield made
-    print(f"\n{table(made.rows)}")
     made.clear_away()

@@ -6,7 +6,6 @@ What doesn't belong: the accounts (`accounting.py`), and what must be so (the te
 from __future__ import annotations
 
 import copy
-import json
 import re
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from e2e.load import objects
 from e2e.load.accounting import MARK, Row, Statements, lines_of, marks_of, table
 from e2e.people.gateway import superuser
 from e2e.shop import manifests
+from e2e.shop.branch import refusal_of
 
 SPACE = manifests.NAMESPACE
 PROGRAMS = {"operator": "deploy/penstock-operator", "control": "deploy/penstock-control",
@@ -42,6 +42,9 @@ class Load:
     # For what is asked of the collector.
     scratch: Path
     rows: list[Row] = field(default_factory=list)
+    # How often each mark is in the trail and in the server's log, once both were asked.
+    trail: Counter[str] | None = None
+    server: Counter[str] | None = None
 
     def start(self) -> None:
         """The database's role and table, the resources, the pods."""
@@ -155,12 +158,11 @@ class Load:
 
     def admits(self) -> bool:
         """Whether a pod that asks for a gate would get one now."""
-        pod = manifests.pod(self.image, "asks", objects.INJECT)
-        try:
-            self.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
-        except CommandError:
-            return False
-        return True
+        return not self.refusal()
+
+    def refusal(self) -> str:
+        """What is said against a pod that asks for a gate."""
+        return refusal_of(self.kubectl, manifests.pod(self.image, "asks", objects.INJECT), "--dry-run=server")
 
     # What is known.
 
@@ -178,7 +180,7 @@ class Load:
         except (AssertionError, CommandError):
             return False
 
-    def trail(self) -> Counter[str]:
+    def exported(self) -> Counter[str]:
         """How often each mark is in the trail, by an export that verifies."""
         export = self.scratch / "export.jsonl"
         with forwarded(self.kubectl) as collector:
@@ -189,14 +191,25 @@ class Load:
         assert verified.returncode in (0, 3), verified.stdout + verified.stderr
         return marks_of(export.read_text())
 
-    def complete_trail(self, server: Counter[str]) -> Counter[str]:
-        """The trail once it holds what the server ran, or says no more: what was shipped late is in it."""
-        found, more = self.trail(), True
-        while set(server) - set(found) and more:
+    def account(self) -> tuple[Counter[str], Counter[str]]:
+        """What the server ran, and the trail once it holds that, or says no more: some is shipped late."""
+        self.server, self.trail = self.server_log(), self.exported()
+        while set(self.server) - set(self.trail):
             time.sleep(3)
-            later = self.trail()
-            found, more = later, len(later) > len(found)
-        return found
+            before, self.trail = self.trail, self.exported()
+            if len(self.trail) == len(before):
+                break
+        return self.server, self.trail
+
+    def summary(self) -> str:
+        """For people."""
+        lines = [table(self.rows, self.trail, self.server)]
+        if self.trail is not None and self.server is not None:
+            missing = set(self.server) - set(self.trail)
+            sent = sum(len(row.statements.sent) for row in self.rows)
+            lines.append(f"in these cases {sent} statements were sent; of all, the server ran {len(self.server)}, and "
+                         f"{len(missing)} of these are not in the trail")  # fmt: skip
+        return "\n".join(lines)
 
     def python(self, code: str, *arguments: str) -> str:
         """What that prints in a pod of no application."""

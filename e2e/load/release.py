@@ -18,6 +18,7 @@ from e2e.load import objects
 from e2e.load.place import SPACE, Load
 
 CHART = ROOT / "charts" / "penstock"
+PROGRAMS = "app.kubernetes.io/component in (control, operator, collector)"
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class Release:
     def uninstall(self) -> None:
         self.kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait")
         self.kubectl(
-            "-n", SYSTEM, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=penstock", "--timeout=120s",
+            "-n", SYSTEM, "wait", "--for=delete", "pod", "-l", PROGRAMS, "--timeout=120s",
             timeout=130,
         )  # fmt: skip
 
     def images(self) -> set[str]:
         """What the programs run."""
-        found = self.kubectl.get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=penstock")["items"]
+        found = self.kubectl.get("-n", SYSTEM, "pods", "-l", PROGRAMS)["items"]
         alive = [one for one in found if "deletionTimestamp" not in one["metadata"]]
         return {container["image"] for one in alive for container in one["spec"]["containers"]}
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from e2e.collector import SYSTEM
 from e2e.load.place import SPACE, Load
 from e2e.people.gateway import superuser
-from penstock_operator.certificates.authority import BACKDATED, build_authority, is_signed_by
+from penstock_operator.certificates.authority import build_authority, is_signed_by
 from penstock_operator.certificates.rotation import ANNOUNCED, Authorities
 
 SERVERS = {"control": ("penstock-control", 8443), "collector": ("penstock-collector", 8080)}
@@ -39,7 +39,7 @@ def announce_authority(load: Load, overlap: timedelta) -> x509.Certificate:
     """The next authority, which signs once the overlap is over: it was made an hour ago, less that."""
     secret = load.kubectl.get("-n", SYSTEM, "secret", "penstock-authority")
     known = Authorities.from_data({name: base64.b64decode(value) for name, value in secret["data"].items()})
-    made = datetime.now(UTC) - ANNOUNCED - BACKDATED + overlap + BACKDATED
+    made = datetime.now(UTC) - ANNOUNCED + overlap
     announced = replace(known, next=build_authority(made, timedelta(days=1000)))
     data = {name: base64.b64encode(value).decode() for name, value in announced.data().items()}
     load.kubectl("-n", SYSTEM, "patch", "secret", "penstock-authority", "-p", json.dumps({"data": data}))
