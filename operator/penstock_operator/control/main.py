@@ -42,10 +42,8 @@ async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
         policies, certificate = Policies(), ServedCertificate()
-        ranges, namespaces = limit_ranges.LimitRanges(), labelled_namespaces.LabelledNamespaces()
-        quotas = resource_quotas.ResourceQuotas()
-        policies.limit_ranges, policies.labelled_namespace = ranges.of, namespaces.of
-        policies.resource_quotas = quotas.of
+        namespaces = labelled_namespaces.LabelledNamespaces()
+        policies.labelled_namespace = namespaces.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -72,8 +70,7 @@ async def run(settings: ControlSettings) -> None:
             # Admission does not depend on what follows. Without limit ranges and quotas, the API server says what a pod
             # may not have; without requests, what asks for approval is told so. (Nor on namespaces: labelled ones
             # wait.)
-            (limit_ranges.PATH, ranges, ""),
-            (resource_quotas.PATH, quotas, ""),
+            *_bounding(policies),
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
         ]
@@ -104,6 +101,13 @@ def _followed(
         (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
         (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
     ]
+
+
+def _bounding(policies: Policies) -> list[tuple[str, Follower, str]]:
+    """What a namespace lets its containers and pods have."""
+    ranges, quotas = limit_ranges.LimitRanges(), resource_quotas.ResourceQuotas()
+    policies.limit_ranges, policies.resource_quotas = ranges.of, quotas.of
+    return [(limit_ranges.PATH, ranges, ""), (resource_quotas.PATH, quotas, "")]
 
 
 def _guarding(guard: RequestsGuard, *, supported: bool) -> list[tuple[str, Follower, str]]:
