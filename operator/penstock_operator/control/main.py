@@ -67,9 +67,8 @@ async def run(settings: ControlSettings) -> None:
 
         followers = [
             *_followed(settings, policies, certificate),
-            # Admission does not depend on what follows. Without limit ranges and quotas, the API server says what a pod
-            # may not have; without requests, what asks for approval is told so. (Nor on namespaces: labelled ones
-            # wait.)
+            # Admission does not depend on what follows. Without requests, what asks for approval is told so. (Nor on
+            # namespaces: labelled ones wait.)
             *_bounding(policies),
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
@@ -104,7 +103,7 @@ def _followed(
 
 
 def _bounding(policies: Policies) -> list[tuple[str, Follower, str]]:
-    """What a namespace lets its containers and pods have."""
+    """What a namespace lets containers and pods have. Until that is known, the API server says what may not be."""
     ranges, quotas = limit_ranges.LimitRanges(), resource_quotas.ResourceQuotas()
     policies.limit_ranges, policies.resource_quotas = ranges.of, quotas.of
     return [(limit_ranges.PATH, ranges, ""), (resource_quotas.PATH, quotas, "")]
