@@ -25,7 +25,7 @@ def marks_of(export: str) -> Counter[str]:
     """How often each mark is on record, in the lines of an export: an outcome only goes with what is."""
     found: Counter[str] = Counter()
     for line in export.splitlines():
-        event = json.loads(line).get("event") or json.loads(line)
+        event = json.loads(line)
         if event.get("kind") in ("intent", "statement"):
             found.update(re.findall(MARK, event.get("sql") or ""))
     return found
