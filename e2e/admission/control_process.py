@@ -28,7 +28,7 @@ class ControlProcess:
     def __init__(self, server: ApiServer, name: str, *, linger: int = 0) -> None:
         self.port, self.health = free_port(), free_port()
         self.log = server.directory / f"{name}.log"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "KUBECONFIG": str(server.kubeconfig(name, token(server, SYSTEM, "penstock-control"))),
             "PENSTOCK_CONTROL_NAMESPACE": SYSTEM,
@@ -46,7 +46,7 @@ class ControlProcess:
     def start(self) -> None:
         with self.log.open("ab") as log:
             command = [str(Path(sys.executable).with_name("penstock")), "control"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     @property
     def runs(self) -> bool:
