@@ -148,7 +148,7 @@ class Policies:
             self._topics[key].there = True
         elif key in self._topics:
             # Whoever listens must lose access, and whoever comes now finds nothing.
-            nothing = InEffect(self._topics[key].bundle.database, ())
+            nothing = InEffect.of(self._topics[key].bundle.database, ())
             self._publish(key, nothing, nothing.digest, 0, numbered=False)
             self._topics[key].there = False
 
@@ -181,7 +181,7 @@ class Policies:
             bundle = bundle.model_copy(update={"generation": number})
         self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", digest)
         _log.info(
-            "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)
+            "policies changed", database="/".join(key), generation=bundle.generation, policies=len(bundle.policies)
         )
         if before is not None:
             before.changed.set()
