@@ -116,6 +116,18 @@ def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(170)
+def test_the_smallest_run_of_streams_measures_each_change(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "bench", "--control", "--streams", "10", "--policies", "20", "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = {one.mode: one for one in read(out)}
+    assert {"start", "idle", "change, the last", "20 policies, the last", "20 policies of 10"} <= figures.keys()
+    assert (figures["20 policies, on the wire"].rss_kb or 0) > (figures["change, on the wire"].rss_kb or 0)
+    assert 0 < (figures["20 policies of 10"].p50_us or 0) <= (figures["20 policies of 10"].p99_us or 0) < 10_000_000
+
+
+@pytest.mark.timeout(170)
 def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     command = [sys.executable, "-m", "bench", "--people", "--quick", "--identities", "2", "--out", out]
