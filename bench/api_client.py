@@ -96,7 +96,8 @@ async def followed(name: str, port: int, events: int, seconds: float) -> Json:
     began, stall = time.monotonic(), 0.0
     following = asyncio.create_task({"ours": ours, "thread": threaded, "aio": aio}[name](port, counted))
     await asyncio.sleep(0)
-    start, cpu, last = time.monotonic() - began, 0.0, time.monotonic()
+    start, cpu = time.monotonic() - began, 0.0
+    began = last = time.monotonic()
     while counted.events < events and not following.done() and time.monotonic() < began + seconds:
         cpu = cpu or time.process_time()
         await asyncio.sleep(0.001)

@@ -119,8 +119,8 @@ async def figures(client: str, events: int) -> Json:
     marked, gone = Server([BOOKMARK]), Server([line("ADDED", policy(120)), GONE], [GONE])
     silent = Server()
     _, expired, large, quiet = await asyncio.gather(
-        run(client, marked, 1, 4),
-        run(client, gone, 2, 8),
+        run(client, marked, 1, 8),
+        run(client, gone, 2, 12),
         run(client, Server([line("MODIFIED", policy(200, _LARGE))]), 1, 8),
         run(client, silent, 1, 4 * SILENCE),
     )

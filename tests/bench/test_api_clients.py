@@ -1,4 +1,4 @@
-"""What the choice of our own list and watch rests on. Where this fails with a newer official client, look at it again."""
+"""What the choice of our own list and watch rests on. Where this fails with a newer client, look at that again."""
 
 from __future__ import annotations
 
