@@ -245,6 +245,15 @@ def _check(followers: Sequence[Follower]) -> None:
         raise BenchError(f"control: {len(troubles)} of {len(followers)} streams are gone: {troubles[0]}")
 
 
+# As the API server notes it of each field of each object that it hands out.
+_FIELDS = ("f:databaseRef", "f:subjects", "f:allow", "f:masks")
+_WRITTEN_BY = [
+    {"manager": manager, "operation": "Apply", "apiVersion": "penstock.dev/v1alpha1", "time": "2026-01-01T00:00:00Z",
+     "fieldsType": "FieldsV1", "fieldsV1": {part: {name: {".": {}} for name in _FIELDS} for part in parts}}
+    for manager, parts in (("kubectl", ("f:metadata", "f:spec")), ("penstock-operator", ("f:status",)))
+]  # fmt: skip
+
+
 class _Probes:
     """`/healthz` again and again; `longest` is the longest that it took."""
 
@@ -277,7 +286,7 @@ def _policy(database: str, number: int, allow: list[str]) -> dict[str, Any]:
     return {
         "apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy",
         "metadata": {"name": f"{database}-{number}", "namespace": _SHOP, "uid": f"p-{database}-{number}",
-                     "generation": 1},
+                     "generation": 1, "managedFields": _WRITTEN_BY},
         "spec": {
             "databaseRef": {"name": database}, "subjects": [{"serviceAccount": {"name": f"app-{number}"}}],
             "allow": allow, "masks": [{"tags": ["pii.email"], "with": {"email": {}}}],

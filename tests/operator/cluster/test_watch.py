@@ -64,8 +64,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_SHORTEST_PAUSE", 0.001)
 
 
-async def followed(script: Script, fields: str = "", labels: str = "") -> Notes:
-    notes = Notes()
+async def followed(script: Script, fields: str = "", labels: str = "", notes: Notes | None = None) -> Notes:
+    notes = notes or Notes()
     api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(script))
     task = asyncio.create_task(follow(api, "/things", notes, fields=fields, labels=labels))
     await asyncio.wait_for(script.done.wait(), 5)
@@ -91,6 +91,26 @@ async def test_the_watch_goes_on_where_the_list_was() -> None:
     assert notes.told == [(["a"], 10), ("b", True, 11), ("a", True, 12), ("b", False, 13)]
     assert [asked.get("resourceVersion") for asked in script.asked] == [None, "10", "20"]
     assert all(asked["fieldSelector"] == "metadata.name=a" for asked in script.asked)
+
+
+async def test_who_set_which_field_is_not_kept() -> None:
+    kept: list[Json] = []
+
+    class Keeping(Notes):
+        def replace(self, objects: dict[Key, Json], revision: int) -> None:
+            kept.extend(objects.values())
+
+        def change(self, change: ObjectChange) -> None:
+            kept.append(change.object or {})
+
+    def noted(name: str, revision: int) -> Json:
+        made = thing(name, revision)
+        made["metadata"]["managedFields"] = [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]
+        return made
+
+    script = Script(listed(10) | {"items": [noted("a", 9)]}, [event("MODIFIED", noted("a", 11))])
+    await followed(script, notes=Keeping())
+    assert kept == [thing("a", 9), thing("a", 11)]
 
 
 async def test_objects_are_chosen_by_their_labels_in_the_list_and_the_watch() -> None:
