@@ -107,6 +107,8 @@ async def _watch(api: Api, path: str, query: dict[str, str], follower: Follower,
             revision = _revision(subject)
             if kind != "BOOKMARK":
                 follower.change(ObjectChange(_key(subject), None if kind == "DELETED" else _kept(subject), revision))
+                # A thousand may come at once, and the loop has others to answer in between.
+                await asyncio.sleep(0)
             yield revision
 
 

@@ -93,6 +93,30 @@ async def test_the_watch_goes_on_where_the_list_was() -> None:
     assert all(asked["fieldSelector"] == "metadata.name=a" for asked in script.asked)
 
 
+async def test_others_are_answered_between_many_that_come_at_once() -> None:
+    turns: list[int] = []
+
+    class Looking(Notes):
+        def change(self, change: ObjectChange) -> None:
+            turns.append(turned)
+
+    turned = 0
+
+    async def other() -> None:
+        nonlocal turned
+        while True:
+            turned += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(other())
+    await followed(
+        Script(listed(10), [event("ADDED", thing(f"t{one}", one)) for one in range(11, 211)]), notes=Looking()
+    )
+    turning.cancel()
+    assert len(turns) == 200
+    assert turns == sorted(set(turns)), "the loop turns between any two"
+
+
 async def test_who_set_which_field_is_not_kept() -> None:
     kept: list[Json] = []
 
