@@ -1,6 +1,6 @@
 """One client that follows a collection, in this process, and tells of itself: memory, CPU, stalls of the loop.
 
-    python -m bench.api_client ours|thread|aio PORT EVENTS SECONDS
+    python -m bench.api_client ours|thread|aio PORT EVENTS SECONDS SILENCE
 
 Who asks for it, and what it is asked by, is `api_clients.py`'s.
 """
@@ -18,7 +18,6 @@ from typing import Any
 
 Json = dict[str, Any]
 GROUP = ("penstock.dev", "v1alpha1", "databaseaccesspolicies")
-SILENCE = 2.0
 
 
 def memory_kb() -> int:
@@ -39,12 +38,12 @@ class Counted:
         self.events += 1
 
 
-async def ours(port: int, counted: Counted) -> None:
+async def ours(port: int, counted: Counted, silence: float) -> None:
     """`penstock_operator.cluster`."""
     from penstock_operator.cluster import api, watch  # noqa: PLC0415 - what it takes is measured
     from penstock_operator.cluster.access import Access  # noqa: PLC0415
 
-    api.WATCH_SILENCE = SILENCE
+    api.WATCH_SILENCE = silence
     async with api.Api(Access(f"http://127.0.0.1:{port}", "")) as found:
         await watch.follow(found, f"/apis/{GROUP[0]}/{GROUP[1]}/{GROUP[2]}", counted)
 
@@ -54,7 +53,7 @@ def _official(package: str) -> tuple[Any, Any]:
     return import_module(f"{package}.client"), import_module(f"{package}.watch")
 
 
-async def threaded(port: int, counted: Counted) -> None:
+async def threaded(port: int, counted: Counted, silence: float) -> None:
     """The official client's watch, after a list, in a thread; what it sees goes to the loop, where ours is used.
 
     (Its informer takes no custom resources: it asks a list, which is a dictionary, for the attribute `items`.)
@@ -66,7 +65,7 @@ async def threaded(port: int, counted: Counted) -> None:
     def follow() -> None:
         listed = api.list_cluster_custom_object(*GROUP)
         for event in watch.Watch().stream(
-            api.list_cluster_custom_object, *GROUP, allow_watch_bookmarks=True, _request_timeout=(10, SILENCE),
+            api.list_cluster_custom_object, *GROUP, allow_watch_bookmarks=True, _request_timeout=(10, silence),
             resource_version=listed["metadata"]["resourceVersion"],
         ):  # fmt: skip
             if event["type"] != "BOOKMARK":
@@ -75,14 +74,17 @@ async def threaded(port: int, counted: Counted) -> None:
     await asyncio.to_thread(follow)
 
 
-async def aio(port: int, counted: Counted) -> None:
-    """The official asynchronous client's watch, after a list, as its documentation has it."""
+async def aio(port: int, counted: Counted, silence: float) -> None:
+    """The official asynchronous client's watch, after a list, as its documentation has it.
+
+    Its time limit is of the whole watch, silent or not.
+    """
     client, watch = _official("kubernetes.aio")
     async with client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{port}")) as session:
         api = client.CustomObjectsApi(session)
         listed = await api.list_cluster_custom_object(*GROUP)
         stream = watch.Watch().stream(
-            api.list_cluster_custom_object, *GROUP, allow_watch_bookmarks=True, _request_timeout=SILENCE,
+            api.list_cluster_custom_object, *GROUP, allow_watch_bookmarks=True, _request_timeout=silence,
             resource_version=listed["metadata"]["resourceVersion"],
         )  # fmt: skip
         async for event in stream:
@@ -90,11 +92,11 @@ async def aio(port: int, counted: Counted) -> None:
                 counted.change(event)
 
 
-async def followed(name: str, port: int, events: int, seconds: float) -> Json:
+async def followed(name: str, port: int, events: int, seconds: float, silence: float) -> Json:
     """Until so many events came, it ended, or the time is over."""
     counted, before = Counted(), memory_kb()
     began, stall = time.monotonic(), 0.0
-    following = asyncio.create_task({"ours": ours, "thread": threaded, "aio": aio}[name](port, counted))
+    following = asyncio.create_task({"ours": ours, "thread": threaded, "aio": aio}[name](port, counted, silence))
     await asyncio.sleep(0)
     start, cpu = time.monotonic() - began, 0.0
     began = last = time.monotonic()
@@ -110,8 +112,8 @@ async def followed(name: str, port: int, events: int, seconds: float) -> Json:
 
 
 if __name__ == "__main__":
-    _, wanted, to, many, long = sys.argv
-    sys.stdout.write(json.dumps(asyncio.run(followed(wanted, int(to), int(many), float(long)))) + "\n")
+    _, wanted, to, many, long, silent = sys.argv
+    sys.stdout.write(json.dumps(asyncio.run(followed(wanted, int(to), int(many), float(long), float(silent)))) + "\n")
     sys.stdout.flush()
     # The thread may wait for what never comes.
     os._exit(0)

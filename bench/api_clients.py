@@ -100,10 +100,11 @@ GONE = line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "messa
 BOOKMARK = line("BOOKMARK", {"kind": "DatabaseAccessPolicy", "metadata": {"resourceVersion": "150"}})
 
 
-async def run(client: str, server: Server, events: int, seconds: float) -> Json:
+async def run(client: str, server: Server, events: int, seconds: float, silence: float = SILENCE) -> Json:
     """What that client tells of itself once it has seen so many events, or the time is over."""
     listening = await server.start()
-    command = [sys.executable, "-m", "bench.api_client", client, str(server.port), str(events), str(seconds)]
+    numbers = (server.port, events, seconds, silence)
+    command = [sys.executable, "-m", "bench.api_client", client, *map(str, numbers)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     told, errors = await process.communicate()
     listening.close()
@@ -115,7 +116,7 @@ async def run(client: str, server: Server, events: int, seconds: float) -> Json:
 
 async def figures(client: str, events: int) -> Json:
     """All about one client."""
-    many = await run(client, Server(list(batches(events))), events, 120)
+    many = await run(client, Server(list(batches(events))), events, 120, 120)
     marked, gone = Server([BOOKMARK]), Server([line("ADDED", policy(120)), GONE], [GONE])
     silent = Server()
     _, expired, large, quiet = await asyncio.gather(
