@@ -167,6 +167,8 @@ class Portal:
     name: str = ""
     # The statement as it was recorded for the Bind, until an Execute runs it.
     running: StatementRun | None = None
+    # That statement's number.
+    number: int = 0
     # The server has opened it.
     open: bool = False
     # What the server bound it in.

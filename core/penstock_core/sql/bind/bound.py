@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from penstock_core.sql.bind.name_resolution import MadeName
-from penstock_core.sql.bind.references import Reference, TableCreated, VerbUse
+from penstock_core.sql.bind.references import Reference, TableCreated, TargetWritten, VerbUse
 from penstock_core.sql.decision import Ending
 
 
@@ -88,6 +88,8 @@ class Bound:
         """A statement's own verbs, and those of all that it holds or runs: of each write, wherever it is."""
         own, references = self.within(part)
         needed = {one.verb for one in references if isinstance(one, VerbUse)} | part.runs
+        # What a write is called; a MERGE in WITH needs other verbs than its own.
+        needed |= {one.effect.verb for one in references if isinstance(one, TargetWritten)}
         if any(isinstance(one, TableCreated) for one in references):
             needed.add("create")
         return (*own, *sorted(needed.difference(own)))
