@@ -189,6 +189,11 @@ class Portal:
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
 
+    def recorded(self, running: StatementRun | None) -> None:
+        """Its Bind is on record as this, or is refused."""
+        self.running = running
+        self.number = 0 if running is None else running.number
+
     def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""
         running, self.running = self.running, None
