@@ -1,4 +1,4 @@
-"""A collector of its own process, beside one sender or viewer who asks for all that there is, and what others notice."""
+"""A collector of its own process, beside one sender or viewer who wants all that there is, and what others notice."""
 
 from __future__ import annotations
 
