@@ -127,7 +127,7 @@ async def test_rows_before_the_session_ends(gated: tuple[Running, Raw], shop: Em
     with contextlib.suppress(asyncio.IncompleteReadError):
         await reading
     (outcome,) = await gate.settled(1)
-    assert (outcome["result"], outcome["rows"], outcome["sqlstate"]) == ("unknown", 49, "57P01")
+    assert (outcome["result"], outcome["rows"], outcome["sqlstate"]) == ("error", 49, "57P01")
     client = await gate.psycopg()
     reading = asyncio.create_task(client.execute(ENDLESS))  # type: ignore[arg-type]
     await asyncio.sleep(1)
