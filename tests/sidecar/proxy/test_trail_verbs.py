@@ -89,6 +89,23 @@ async def test_all_verbs_of_a_statement(start: Start, shop: EmbeddedPostgres, mo
     pair.end()
 
 
+async def test_what_was_made_a_moment_ago_is_named(start: Start, shop: EmbeddedPostgres) -> None:
+    shop.psql(SCHEMA, dbname="shop")
+    gate = await start(shop, governed=True, allow=ALLOW)
+    pair = Pair(gate, shop)
+    raw = await pair.gated()
+    await raw.ask("SELECT 1")
+    # Behind the gate's back, so that it is not known yet.
+    shop.psql("SET ROLE penstock; CREATE TABLE told.new (id int)", dbname="shop")
+    for text in ("INSERT INTO told.new VALUES (1)", "SELECT new.id FROM told.new", "COPY told.new TO STDOUT",
+                 "UPDATE told.new SET id = 2", "ALTER TABLE told.new ADD more int", "DROP TABLE told.new"):  # fmt: skip
+        await raw.ask(text)
+    outcomes = await gate.settled(7)
+    assert [one["result"] for one in outcomes] == ["ok"] * 7
+    assert [one["relations"] for one in gate.events("intent")] == [[], *[["told.new"]] * 6]
+    pair.end()
+
+
 @pytest.mark.parametrize("more", ["", MASKS], ids=["unmasked", "masked"])
 async def test_what_was_made_by_the_protocol_is_known_in_sql_and_the_other_way_round(
     start: Start, shop: EmbeddedPostgres, more: str

@@ -76,6 +76,13 @@ class Bound:
         self.relations.update(relations)
         self.part.relations.update(relations)
 
+    def names(self, schema: str | None, name: str | None) -> None:
+        """It names a relation that is not known: none, or one that was made a moment ago. With its schema, it is on
+        record as it stands there.
+        """
+        if schema and name:
+            self.part.relations.add((schema, name))
+
     def within(self, part: Part) -> tuple[list[str], list[Reference]]:
         """The verbs and references of one statement. What was bound behind the last one is its own."""
         place = self.parts.index(part) + 1
