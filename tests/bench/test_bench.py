@@ -14,6 +14,15 @@ from bench.report import chart, table
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def ran(directory: Path, *options: str) -> list[Figure]:
+    """The figures of a run of the command with these options."""
+    out = directory / "figures.json"
+    command = [sys.executable, "-m", "bench", *options, "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
+    assert done.returncode == 0, done.stderr
+    return read(out)
+
+
 def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
     out = tmp_path / "latest.json"
     done = subprocess.run(
@@ -100,11 +109,8 @@ def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
 
 @pytest.mark.timeout(170)
 def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    command = [sys.executable, "-m", "bench", "--scale", "--tables", "40", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = {one.scenario.removeprefix("scale, "): one for one in read(out)}
+    made = ran(tmp_path, "--scale", "--tables", "40", "--identities", "2")
+    figures = {one.scenario.removeprefix("scale, "): one for one in made}
     assert {(one.mode, one.clients) for one in figures.values()} == {("40 tables", 2)}
     for event in ("at rest", "at logins", "after policy", "after catalog"):
         assert (figures[f"stall {event}"].p50_us or 0) > 100, "a statement takes some time at least"
@@ -116,12 +122,17 @@ def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(170)
+def test_the_smallest_run_of_streams_measures_each_change(tmp_path: Path) -> None:
+    made = ran(tmp_path, "--control", "--streams", "10", "--policies", "20")
+    figures = {one.mode: one for one in made}
+    assert {"start", "idle", "change, the last", "20 policies, the last", "20 policies of 10"} <= figures.keys()
+    assert (figures["20 policies, on the wire"].rss_kb or 0) > (figures["change, on the wire"].rss_kb or 0)
+    assert 0 < (figures["20 policies of 10"].p50_us or 0) <= (figures["20 policies of 10"].p99_us or 0) < 10_000_000
+
+
+@pytest.mark.timeout(170)
 def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
-    out = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "bench", "--people", "--quick", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = read(out)
+    figures = ran(tmp_path, "--people", "--quick", "--identities", "2")
     logins = {one.mode: one for one in figures if one.scenario == "login"}
     assert logins["server's password"].target == "direct"
     assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person", "ticket"} <= set(logins)
