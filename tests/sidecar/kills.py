@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.sidecar.ledger import Ledger, Program
@@ -38,7 +39,7 @@ class Series:
 def gate(ledger: Ledger, kills: int) -> None:
     """The gate, and now and then the collector too."""
     gate, collector, rng = ledger.gate, ledger.collector, ledger.rng
-    for turn in range(kills):
+    for turn in _turns(kills):
         gate.start()
         _wait_or_not(ledger, gate, turn)
         if turn % 5 == 2:
@@ -57,7 +58,7 @@ def collector(ledger: Ledger, kills: int) -> None:
     """The collector, while one gate works on."""
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         _wait_or_not(ledger, ledger.collector, turn)
         ledger.collector.end(signal.SIGKILL)
         ledger.collector.start()
@@ -67,7 +68,7 @@ def shipper(ledger: Ledger, kills: int) -> None:
     """The process that ships for the gate, which starts it again."""
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         pids: list[int] = []
         while len(pids) <= turn:
             time.sleep(0.05)
@@ -81,7 +82,7 @@ def gate_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     """The gate, when it can't record anything; it comes back while that is still so, or when there is room."""
     assert ledger.disk is not None
     gate, rng, load = ledger.gate, ledger.rng, ledger.load
-    for turn in range(kills):
+    for turn in _turns(kills):
         gate.start()
         gate.wait_until_it_listens()
         _work(ledger)
@@ -109,7 +110,7 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     collector, rng = ledger.collector, ledger.rng
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         collector.wait_until_it_listens()
         _work(ledger)
         # What it complained of before is not said again until something has arrived.
@@ -132,6 +133,18 @@ SERIES = (
     Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool"),
     Series("collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store"),
 )
+
+
+def _turns(kills: int) -> Iterator[int]:
+    """Each kill in turn, and how far it is after every tenth (seen with `-s`, as `make kill` has it)."""
+    began = time.monotonic()
+    for turn in range(kills):
+        yield turn
+        done = turn + 1
+        if done % 10 == 0:
+            taken = time.monotonic() - began
+            sys.stdout.write(f"{done} of {kills} kills, {taken:.0f} s, {taken / done:.1f} s each\n")
+            sys.stdout.flush()
 
 
 def _wait_or_not(ledger: Ledger, program: Program, turn: int) -> None:
