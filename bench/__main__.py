@@ -90,7 +90,7 @@ def command(
                 many = identities[0] if identities else people.PEOPLE
                 figures = list(people.measure(Path(directory), many, 20 if quick else people.LOGINS))
             else:
-                _say(f"starting PostgreSQL, pgbouncer and three gates, which are {in_words()}")
+                _say(f"starting PostgreSQL, pgbouncer and four gates, which are {in_words()}")
                 with stage(Path(directory), amount.scale) as running:
                     figures = list(_measure(running, extent, amount))
     except (BenchError, PostgresError, OSError, subprocess.TimeoutExpired) as error:
