@@ -29,6 +29,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 
 USER = "bench"
 DBNAME = "bench"
+_SETTINGS = {"shared_buffers": "256MB", "autovacuum": "off", "max_wal_size": "2GB", "max_connections": "300"}
 _STARTING_SECONDS = 30.0
 _SHIPPING_SECONDS = 60.0
 _PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -102,13 +103,16 @@ class Rules:
 
 
 @contextlib.contextmanager
-def stage(directory: Path, scale: int) -> Iterator[Stage]:
-    """Start everything in `directory`, and end it again. Raises BenchError and PostgresError."""
+def stage(directory: Path, scale: int, *, synced: bool = False) -> Iterator[Stage]:
+    """Start everything in `directory`, and end it again. Raises BenchError and PostgresError.
+
+    `synced`: whether the server brings to the disk what it commits, too.
+    """
     directory.chmod(0o711)  # the server runs in it under an account of its own
     with contextlib.ExitStack() as running:
         server = EmbeddedPostgres.start(
             directory / "postgres",
-            settings={"shared_buffers": "256MB", "autovacuum": "off", "max_wal_size": "2GB", "max_connections": "300"},
+            settings={**_SETTINGS, "fsync": "on" if synced else "off"},
         )
         running.callback(server.stop)
         _fill(server, scale)
