@@ -29,6 +29,9 @@ class Series:
     # Who is killed; and whose disk is full, "spool" or "store".
     killed: str
     small: str = ""
+    # How long each client waits between two things that it does: programs that start need some of the machine, too; and
+    # what is not shipped, since who ships it is away half of the time, has to have room.
+    pause: float = 0.002
 
     @property
     def seconds(self) -> int:
@@ -128,10 +131,12 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
 
 SERIES = (
     Series("gate", KILLS, gate, "gate"),
-    Series("collector", KILLS, collector, "collector"),
-    Series("shipper", KILLS, shipper, "shipper"),
-    Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool"),
-    Series("collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store"),
+    Series("collector", KILLS, collector, "collector", pause=0.02),
+    Series("shipper", KILLS, shipper, "shipper", pause=0.02),
+    Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool", pause=0.03),
+    Series(
+        "collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store", pause=0.03
+    ),
 )
 
 
