@@ -21,6 +21,7 @@ import click
 
 from bench.audit_searches import Latency, Searches, latency
 from bench.made_trail import MadeTrail
+from penstock_collector.retention import PAUSE_SECONDS
 from penstock_collector.store import retention, room
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.intake import take
@@ -37,7 +38,6 @@ _PLAIN_MOST = 100_000
 _BEGINNING = 1_800_000_000.0
 # So much is dropped, the oldest, while more comes in.
 _DROPPED_SHARE = 0.1
-_PAUSE_SECONDS = retention.BUDGET_SECONDS
 _SAY_SECONDS = 5.0
 # What a batch may take while retention runs, at most.
 _LONGEST_STALL_MS = 100.0
@@ -223,7 +223,7 @@ class _Run:
                 self.report.portions = latency(took)
                 return dropped
             after = portion.after
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 class _Clock:
