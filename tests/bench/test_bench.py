@@ -16,17 +16,18 @@ from bench.stage import Endpoint
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "bench", "--only", "select", "--mode", "prepared", "--clients", "1",
-            "--seconds", "1", "--rounds", "1", "--rows", "1", "--out", out,
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+def smallest(directory: Path, *arguments: str) -> tuple[list[Figure], str]:
+    """The figures of a second for each, and what the run says of them."""
+    out = directory / "latest.json"
+    command = [sys.executable, "-m", "bench", *arguments, "--mode", "prepared", "--out", out]
+    command += ["--seconds", "1", "--rounds", "1", "--rows", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
-    figures = read(out)
+    return read(out), done.stdout
+
+
+def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
+    figures, said = smallest(tmp_path, "--only", "select", "--clients", "1")
     assert {(one.scenario, one.target) for one in figures} == {
         (scenario, target) for scenario in ("select", "select, block") for target in ("direct", "pgbouncer", "penstock")
     } | {("fdatasync", "direct")}
@@ -44,21 +45,13 @@ def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> 
             assert figure.cpu_us > 1
             assert figure.rss_kb is not None
             assert figure.rss_kb > 1000
-    assert "throughput against pgbouncer: ≥ 0.9" in done.stdout
-    assert "beyond pgbouncer (fdatasyncs): ≤ 1.3" in done.stdout
+    assert "throughput against pgbouncer: ≥ 0.9" in said
+    assert "beyond pgbouncer (fdatasyncs): ≤ 1.3" in said
 
 
 def test_the_smallest_run_of_transactions_that_write_and_of_two_processes(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "bench", "--only", "tpcb", "--only", "processes", "--mode", "prepared",
-            "--seconds", "1", "--rounds", "1", "--rows", "1", "--out", out,
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    figures = {(one.scenario, one.clients, one.target): one for one in read(out)}
+    measured, said = smallest(tmp_path, "--only", "tpcb", "--only", "processes")
+    figures = {(one.scenario, one.clients, one.target): one for one in measured}
     assert set(figures) == {
         (f"{name}, {which}" if which else name, clients, target)
         for name, ways, clients in (("tpcb", ("", "block"), 4), ("processes", ("1", "2"), 16))
@@ -69,7 +62,7 @@ def test_the_smallest_run_of_transactions_that_write_and_of_two_processes(tmp_pa
     one, two = (figures[f"processes, {count}", 16, "penstock"].rss_kb or 0 for count in "12")
     assert one > 30_000
     assert two > 1.3 * one, "what all its processes have counts"
-    assert "TPC-B, durable before released, against pgbouncer: ≥ 0.5" in done.stdout
+    assert "TPC-B, durable before released, against pgbouncer: ≥ 0.5" in said
 
 
 def test_what_the_disk_takes_is_timed(tmp_path: Path) -> None:
