@@ -16,16 +16,26 @@ from bench.stage import Endpoint
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def smallest(directory: Path, *arguments: str) -> tuple[list[Figure], str]:
-    """The figures of a second for each, and what the run says of them."""
-    out = directory / "latest.json"
-    command = [sys.executable, "-m", "bench", *arguments, "--mode", "prepared", "--out", out]
-    command += ["--seconds", "1", "--rounds", "1", "--rows", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+def told(directory: Path, *options: str) -> tuple[list[Figure], str]:
+    """The figures of a run of the command with these options, and what it prints."""
+    out = directory / "figures.json"
+    command = [sys.executable, "-m", "bench", *options, "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
     assert done.returncode == 0, done.stderr
     return read(out), done.stdout
 
 
+def ran(directory: Path, *options: str) -> list[Figure]:
+    """The same, but for what it prints."""
+    return told(directory, *options)[0]
+
+
+def smallest(directory: Path, *options: str) -> tuple[list[Figure], str]:
+    """A second of each."""
+    return told(directory, *options, "--mode", "prepared", "--seconds", "1", "--rounds", "1", "--rows", "1")
+
+
+@pytest.mark.timeout(170)
 def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
     figures, said = smallest(tmp_path, "--only", "select", "--clients", "1")
     assert {(one.scenario, one.target) for one in figures} == {
@@ -49,6 +59,7 @@ def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> 
     assert "beyond pgbouncer (fdatasyncs): ≤ 1.3" in said
 
 
+@pytest.mark.timeout(170)
 def test_the_smallest_run_of_transactions_that_write_and_of_two_processes(tmp_path: Path) -> None:
     measured, said = smallest(tmp_path, "--only", "tpcb", "--only", "processes")
     figures = {(one.scenario, one.clients, one.target): one for one in measured}
@@ -138,11 +149,8 @@ def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
 
 @pytest.mark.timeout(170)
 def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    command = [sys.executable, "-m", "bench", "--scale", "--tables", "40", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = {one.scenario.removeprefix("scale, "): one for one in read(out)}
+    made = ran(tmp_path, "--scale", "--tables", "40", "--identities", "2")
+    figures = {one.scenario.removeprefix("scale, "): one for one in made}
     assert {(one.mode, one.clients) for one in figures.values()} == {("40 tables", 2)}
     for event in ("at rest", "at logins", "after policy", "after catalog"):
         assert (figures[f"stall {event}"].p50_us or 0) > 100, "a statement takes some time at least"
@@ -154,12 +162,17 @@ def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(170)
+def test_the_smallest_run_of_streams_measures_each_change(tmp_path: Path) -> None:
+    made = ran(tmp_path, "--control", "--streams", "10", "--policies", "20")
+    figures = {one.mode: one for one in made}
+    assert {"start", "idle", "change, the last", "20 policies, the last", "20 policies of 10"} <= figures.keys()
+    assert (figures["20 policies, on the wire"].rss_kb or 0) > (figures["change, on the wire"].rss_kb or 0)
+    assert 0 < (figures["20 policies of 10"].p50_us or 0) <= (figures["20 policies of 10"].p99_us or 0) < 10_000_000
+
+
+@pytest.mark.timeout(170)
 def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
-    out = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "bench", "--people", "--quick", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = read(out)
+    figures = ran(tmp_path, "--people", "--quick", "--identities", "2")
     logins = {one.mode: one for one in figures if one.scenario == "login"}
     assert logins["server's password"].target == "direct"
     assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person", "ticket"} <= set(logins)
