@@ -20,6 +20,7 @@ from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
 from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
@@ -57,7 +58,9 @@ async def run(settings: ControlSettings) -> None:
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         reader, lost = (settings.namespace, settings.operator_account), LostEvents(api, metrics.lost)
         tokens = Tokens(api, CONTROL_AUDIENCE)
-        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost)
+        control = Control(
+            policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost, gated=GatedDatabases(api)
+        )
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:

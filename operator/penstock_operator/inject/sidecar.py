@@ -215,6 +215,14 @@ def _databases(upstreams: Sequence[DatabaseSecrets]) -> dict[str, str]:
     return {"PENSTOCK_DATABASES": json.dumps(listed)}
 
 
+def databases_of(container: Json) -> frozenset[str]:
+    """Which a sidecar was made for."""
+    values = {entry.get("name"): entry.get("value") for entry in container.get("env") or []}
+    if listed := values.get("PENSTOCK_DATABASES"):
+        return frozenset(one["name"] for one in json.loads(listed))
+    return frozenset(filter(None, [values.get("PENSTOCK_DATABASE")]))
+
+
 def _token(path: str, audience: str) -> Json:
     return {"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": 3600}}
 
