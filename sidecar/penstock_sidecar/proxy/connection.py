@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
@@ -27,6 +28,7 @@ from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import IllegalEventError, State
+from penstock_sidecar.shipping.errors import SpoolError
 from penstock_sidecar.wire.messages import ErrorFields
 
 if TYPE_CHECKING:
@@ -239,15 +241,13 @@ class Connection(asyncio.Protocol):
         if not record.report:
             trail.append(record.bodies)
             return
-        ticket = record.ticket
-        trail.append_durably(record.bodies, lambda done: self._recorded(ticket, done))
+        trail.append_durably(record.bodies, partial(self._recorded, record.ticket))
 
     def _moment_over(self, ticket: int) -> None:
         self.perform(self.session.moment_over(ticket))
 
-    def _recorded(self, ticket: int, done: asyncio.Future[None]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled() or self.session.state is State.CLOSED:
+    def _recorded(self, ticket: int, error: SpoolError | None) -> None:
+        if self.session.state is State.CLOSED:
             return
         self.perform(self.session.durable(ticket) if error is None else self.session.audit_failed(ticket, str(error)))
 

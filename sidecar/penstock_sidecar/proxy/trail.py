@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from penstock_core.audit.event import Event
 from penstock_sidecar.proxy.refused_logins import RefusedLogins
-from penstock_sidecar.shipping.spool import Spool, SpoolBroken
+from penstock_sidecar.shipping.spool import Append, Spool, SpoolBroken, SpoolError, Told
 
 # How long losses are counted before they are told of.
 _LOSS_SECONDS = 1.0
@@ -33,7 +34,7 @@ class _Gathered:
     """Bodies that are recorded together or not at all, and who is told of it."""
 
     bodies: list[Event]
-    told: Callable[[asyncio.Future[None]], object] | None = None
+    told: Told | None = None
 
 
 class AuditTrail:
@@ -97,7 +98,7 @@ class AuditTrail:
         elif self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self.flush)
 
-    def append_durably(self, bodies: list[Event], told: Callable[[asyncio.Future[None]], object]) -> None:
+    def append_durably(self, bodies: list[Event], told: Told) -> None:
         """Record bodies now, after all before them; `told` is called once they are durable, or can't be recorded.
 
         What other sessions bring in the same turn of the event loop goes with them.
@@ -120,9 +121,12 @@ class AuditTrail:
         if not self._gathered:
             return
         gathered, self._gathered = self._gathered, []
-        futures = self._spool.append_each([(one.bodies, one.told is not None) for one in gathered])
-        for one, future in zip(gathered, futures, strict=True):
-            self._watch(future, one)
+        self._hand_over(gathered)
+
+    def _hand_over(self, gathered: Sequence[_Gathered]) -> None:
+        self._spool.append_each(
+            [Append(one.bodies, partial(self._settled, one), one.told is not None) for one in gathered]
+        )
 
     def _counted(self, bodies: list[Event]) -> list[Event]:
         for body in bodies:
@@ -130,33 +134,30 @@ class AuditTrail:
                 self.decisions[body["database"], body["decision"]] += 1
         return bodies
 
-    def _watch(self, future: asyncio.Future[None], one: _Gathered) -> None:
-        future.add_done_callback(lambda done: self._settled(done, one))
-
     def close(self) -> None:
         """Record all that is left, as well as it goes."""
         self.refused_logins.tell(last=True)
         self.catch_up()
 
-    def _settled(self, done: asyncio.Future[None], one: _Gathered) -> None:
-        if not done.cancelled() and done.exception() is not None:
-            self._failed(done, one.bodies, block=one.told is not None)
+    def _settled(self, one: _Gathered, error: SpoolError | None) -> None:
+        if error is not None:
+            self._failed(error, one.bodies, block=one.told is not None)
         if one.told is not None:
-            one.told(done)
+            one.told(error)
 
-    def _failed(self, done: asyncio.Future[None], bodies: Sequence[Event], *, block: bool) -> None:
+    def _failed(self, error: SpoolError, bodies: Sequence[Event], *, block: bool) -> None:
         intents = [body for body in bodies if body["kind"] == "intent"]
-        if not isinstance(done.exception(), SpoolBroken):
+        if not isinstance(error, SpoolBroken):
             ends = [body for body in bodies if body["kind"] == "outcome" or (not intents and body["kind"] in _ENDS)]
             if ends and len(ends) < len(bodies):
                 # They went with something that was refused; where their intents are on record, there is room for them.
-                self._watch(self._spool.append(ends), _Gathered(ends))
+                self._hand_over([_Gathered(ends)])
             else:
                 # Unless the disk itself is full.
                 self._postpone(ends)
             self._postpone([body for body in bodies if body["kind"] in _TOLD_LATE])
         if not block and intents:
-            self._count_loss(len(intents), str(done.exception()))
+            self._count_loss(len(intents), str(error))
 
     def _postpone(self, bodies: list[Event]) -> None:
         """That a session began or ended, or a statement, is told late rather than never."""
@@ -201,7 +202,7 @@ class AuditTrail:
             [body for body in postponed if body["kind"] not in _ENDS],
         ):
             if late:
-                self._watch(self._spool.append(late), _Gathered(late))
+                self._hand_over([_Gathered(late)])
         self.flush()
         if self._timer is not None:
             self._timer.cancel()
@@ -214,14 +215,14 @@ class AuditTrail:
             "kind": "loss", "count": count, "fromTime": began, "toTime": _stamp(self._now()), "cause": cause,
         }  # fmt: skip
 
-        def settled(done: asyncio.Future[None]) -> None:
-            if not done.cancelled() and done.exception() is not None:
+        def settled(error: SpoolError | None) -> None:
+            if error is not None:
                 self._loss_count += count
                 self._loss_began, self._loss_cause = began, cause
-                if self._timer is None and not isinstance(done.exception(), SpoolBroken):
-                    self._timer = done.get_loop().call_later(_LOSS_SECONDS, self.catch_up)
+                if self._timer is None and not isinstance(error, SpoolBroken):
+                    self._timer = asyncio.get_running_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
-        self._spool.append([body]).add_done_callback(settled)
+        self._spool.append_each([Append([body], settled)])
 
 
 def _stamp(moment: datetime) -> str:

@@ -33,7 +33,7 @@ from penstock_sidecar.session.holding import Asker
 from penstock_sidecar.session.opening import loosened
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.running import Running
-from penstock_sidecar.session.states import CLOSED, TABLE, Event, IllegalEventError, State
+from penstock_sidecar.session.states import CLOSED, ENDED, TABLE, Event, IllegalEventError, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.login import Greeting
@@ -286,7 +286,8 @@ class Session:
         self, event: Event, action: Callable[[Running, *_Arguments], None], *arguments: *_Arguments
     ) -> list[Command]:
         """An event of a session that has a server, or had one."""
-        if self._running is not None:
+        ended = self.state is ENDED and event not in (Event.DURABLE, Event.AUDIT_FAILED)
+        if self._running is not None and not ended:
             return self._step(event, action, self._running, *arguments)
         self._progress.happens(event)
         return []

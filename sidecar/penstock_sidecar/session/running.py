@@ -15,7 +15,7 @@ from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules, Vouched
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.server_side import ServerSide
-from penstock_sidecar.session.states import RUNNING, State
+from penstock_sidecar.session.states import ENDED, RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -40,6 +40,8 @@ class Running:
         # What the client sends.
         self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
+        # What the client reads last, where the server went without a word.
+        self._last: ErrorFields | None = None
         self.client.look_far(flow.rules.in_emergency)
 
     @property
@@ -70,16 +72,33 @@ class Running:
         self._go_on()
 
     def server_closed(self, reason: str) -> None:
-        """The server is gone."""
-        said = self.server.said_fatal and not self.flow.withholds
+        """The server is gone; the client reads all that it said, once that is on record."""
+        said = self.server.said_fatal
         text = reason or "the database closed the connection"
         self._note_end("the database ended the session" if said else text)
-        self.end(None if said else refusals.fatal("08006", text), "" if said else text)
+        self._last = None if said else refusals.fatal("08006", text)
+        if not self.flow.withholds:
+            self._end_after_server()
+            return
+        self.receive = self._read_no_more
+        self.wind_up()
+        self.flow.await_record(at_once=True)
+        self.flow.enter(State.ENDED)
+
+    def _end_after_server(self) -> None:
+        self.end(self._last, "" if self._last is None else self._last.message)
+
+    def _read_no_more(self, data: bytes) -> None:
+        """What the client sends to a server that is gone."""
 
     def durable(self, ticket: int) -> None:
         """That batch of bodies, and all before it, are durable."""
         flow, client = self.flow, self.client
         flow.recorded(ticket)
+        if flow.state is ENDED:
+            if not flow.withholds:
+                self._end_after_server()
+            return
         if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
             client.release()
         client.ticket_recorded()

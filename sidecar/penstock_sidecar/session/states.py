@@ -40,6 +40,8 @@ class State(StrEnum):
     ISSUING = "issuing"
     # The client's messages wait until a change of the catalog may be committed; the server's flow.
     CHANGING = "changing"
+    # The server is gone; what it answered last waits until what it answers is on record.
+    ENDED = "ended"
     CLOSED = "closed"
 
     # The table is asked for each message: Enum's own is written in Python.
@@ -47,7 +49,7 @@ class State(StrEnum):
 
 
 # For what is asked for each message: a look-up in an enumeration takes ten times as long as one in a module.
-RUNNING, CLOSED = State.RUNNING, State.CLOSED
+RUNNING, ENDED, CLOSED = State.RUNNING, State.ENDED, State.CLOSED
 
 
 class Event(StrEnum):
@@ -97,9 +99,14 @@ _ALWAYS: dict[Event, set[State]] = {
 # In every state with a server.
 _FLOWING: dict[Event, set[State]] = {
     **_ALWAYS,
-    _E.SERVER_CLOSED: {_S.CLOSED},
+    _E.SERVER_CLOSED: {_S.ENDED, _S.CLOSED},
     _E.AUDIT_FAILED: {_S.CLOSED},
 }
+# What may be reported after the server has gone.
+_UNDER_WAY = (
+    _E.CLIENT_BYTES, _E.CATALOG_READ, _E.DOOR_CLOSED, _E.DOUBT_ENDED, _E.ANSWERED, _E.CANCELLED, _E.VOUCHED,
+    _E.TICKET_MADE, _E.TICKET_REFUSED,
+)  # fmt: skip
 # Where a session may be after its client's messages went on.
 _RESUMED = {
     _S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.VOUCHING, _S.ISSUING, _S.CHANGING,
@@ -192,6 +199,15 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.VOUCHING: _awaiting(_S.VOUCHING, _E.VOUCHED),
     _S.ISSUING: _awaiting(_S.ISSUING, _E.AUDIT_FAILED, _E.TICKET_MADE, _E.TICKET_REFUSED),
     _S.CHANGING: _awaiting(_S.CHANGING, _E.DOOR_CLOSED),
+    # Nothing else changes anything any more.
+    _S.ENDED: {
+        **{event: {_S.ENDED} for event in _UNDER_WAY},
+        **_ALWAYS,
+        _E.DURABLE: {_S.ENDED, _S.CLOSED},
+        _E.AUDIT_FAILED: {_S.ENDED, _S.CLOSED},
+        _E.EXPIRED: {_S.ENDED, _S.CLOSED},
+        _E.DRAIN: {_S.ENDED, _S.CLOSED},
+    },
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,6 +33,7 @@ from penstock_sidecar.shipping.stored_stream import StreamState
 
 __all__ = [
     "HEARTBEAT_SECONDS",
+    "Append",
     "Clock",
     "EventRefused",
     "Spool",
@@ -39,6 +41,7 @@ __all__ = [
     "SpoolError",
     "SpoolFull",
     "StreamState",
+    "Told",
 ]
 
 _log = structlog.get_logger(__name__)
@@ -59,10 +62,27 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+# Called on the loop with why bodies could not be recorded; None where they were.
+Told: TypeAlias = Callable[[SpoolError | None], object]
+
+
 @dataclass(frozen=True, slots=True)
-class _Append:
+class Append:
+    """Bodies that are the stream's next events, all or none."""
+
+    bodies: Sequence[Event]
+    told: Told
+    # Whether somebody waits until they are durable; else it is told of when they are written.
+    awaited: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An append that waits for the writer, and the loop that it is told on."""
+
     entry: Entry
-    future: asyncio.Future[None]
+    told: Told
+    loop: asyncio.AbstractEventLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +100,7 @@ class _Stop:
 class _Group:
     """The jobs that are done at once."""
 
-    appends: list[_Append] = field(default_factory=list)
+    appends: list[_Taken] = field(default_factory=list)
     acknowledged: dict[str, int] = field(default_factory=dict)
     stop: bool = False
 
@@ -94,7 +114,7 @@ class Spool:
         self._losses: list[Event] = opened.losses
         self._clock = clock
         self._heartbeat = heartbeat
-        self._jobs: queue.SimpleQueue[list[_Append] | _Acknowledge | _Stop] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Taken] | _Acknowledge | _Stop] = queue.SimpleQueue()
         self._waiting = 0
         self._refusal: SpoolError | None = None
         self._closed = False
@@ -132,18 +152,15 @@ class Spool:
         Call it on the event loop, and leave the bodies as they are from then on. The future fails with SpoolFull or
         SpoolBroken.
         """
-        future = self.append_each([(bodies, True)])[0]
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Whoever does not wait for it must not get "exception was never retrieved"; the spool logs refusals.
         future.add_done_callback(_retrieve)
+        self.append_each([Append(bodies, partial(_finish, future))])
         return future
 
-    def append_each(self, groups: Sequence[tuple[Sequence[Event], bool]]) -> list[asyncio.Future[None]]:
-        """Several appends, for one waking of the writer; each with whether somebody waits until it is durable.
-
-        If nobody does, the future is done when it is written. Look at all of them: they fail as those of `append`.
-        """
+    def append_each(self, appends: Sequence[Append]) -> None:
+        """Several appends, for one waking of the writer; each is told of later on the running loop."""
         loop = asyncio.get_running_loop()
-        futures = [loop.create_future() for _ in groups]
         refusal: SpoolError | None = None
         if self._closed:
             refusal = SpoolBroken("audit spool is closed")
@@ -152,18 +169,12 @@ class Spool:
         elif self._waiting >= _MOST_WAITING:
             refusal = SpoolFull(f"audit spool: the disk does not keep up, {self._waiting} appends wait")
         if refusal is not None:
-            for future in futures:
-                future.set_exception(refusal)
-            return futures
+            for append in appends:
+                loop.call_soon(append.told, refusal)
+            return
         now = self._clock()
-        self._waiting += len(futures)
-        self._jobs.put(
-            [
-                _Append(Entry(bodies, now, awaited), future)
-                for (bodies, awaited), future in zip(groups, futures, strict=True)
-            ]
-        )
-        return futures
+        self._waiting += len(appends)
+        self._jobs.put([_Taken(Entry(one.bodies, now, one.awaited), one.told, loop) for one in appends])
 
     def acknowledge(self, seq: int, stream: str | None = None) -> None:
         """The collector has the stream (the current one by default) up to `seq`: drop those events soon."""
@@ -315,11 +326,11 @@ class Spool:
             _log.error(str(refusal))
         self._refusal = refusal
 
-    def _settle(self, appends: Sequence[_Append], results: Sequence[SpoolError | None]) -> None:
+    def _settle(self, appends: Sequence[_Taken], results: Sequence[SpoolError | None]) -> None:
         """Hand results to the loops that wait for them, waking each once."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], SpoolError | None]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Told, SpoolError | None]]] = {}
         for append, result in zip(appends, results, strict=True):
-            by_loop.setdefault(append.future.get_loop(), []).append((append.future, result))
+            by_loop.setdefault(append.loop, []).append((append.told, result))
         if self._listener is not None:
             by_loop.setdefault(self._listener[0], [])
         for loop, settled in by_loop.items():
@@ -328,20 +339,25 @@ class Spool:
             except RuntimeError:
                 continue  # That loop is closed: nobody waits there any more.
 
-    def _deliver(
-        self, loop: asyncio.AbstractEventLoop, settled: Sequence[tuple[asyncio.Future[None], SpoolError | None]]
-    ) -> None:
-        """On the loop: finish the futures."""
+    def _deliver(self, loop: asyncio.AbstractEventLoop, settled: Sequence[tuple[Told, SpoolError | None]]) -> None:
+        """On the loop: tell those who wait, all of them whatever one of them does."""
         self._waiting -= len(settled)
-        for future, error in settled:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+        for told, error in settled:
+            try:
+                told(error)
+            except Exception as fault:
+                loop.call_exception_handler({"message": "who waits for the audit spool failed", "exception": fault})
         if self._listener is not None and self._listener[0] is loop:
             self._listener[1]()
+
+
+def _finish(future: asyncio.Future[None], error: SpoolError | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

@@ -76,9 +76,7 @@ class Stopped:
     def fail(self) -> None:
         """What waits can't be written."""
         for _, told in self.waiting:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done.set_exception(SpoolFull("the spool is full"))
-            told(done)
+            told(SpoolFull("the spool is full"))
         self.waiting = []
 
     def go_on(self) -> int:

@@ -9,11 +9,10 @@ import psycopg
 import pytest
 from tests.sidecar.proxy.activity import runs
 
-from penstock_core.audit.event import Event
 from penstock_core.audit.schema import complaint, missing
 from penstock_core.audit.verify import verify
 from penstock_sidecar.proxy import trail
-from penstock_sidecar.shipping.spool import SpoolFull
+from penstock_sidecar.shipping.spool import Append, SpoolFull
 
 Start = Any
 
@@ -57,31 +56,23 @@ class SlowSpool:
         self.open = asyncio.Event()
         self.open.set()
         self.full = False
-        self.refusal: Exception | None = None
+        self.refusal: SpoolFull | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def append_each(self, groups: list[tuple[list[Event], bool]]) -> list[asyncio.Future[None]]:
-        return [self.append(bodies) for bodies, _ in groups]
+    def append_each(self, appends: list[Append]) -> None:
+        for append in appends:
+            task = asyncio.create_task(self._later(append))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def append(self, bodies: list[Event]) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda done: done.exception())
-
-        async def later() -> None:
-            await self.open.wait()
-            if self.full and any(body["kind"] not in ("outcome", "loss", "close") for body in bodies):
-                self.refusal = SpoolFull("the audit spool is full")
-                future.set_exception(self.refusal)
-            else:
-                self.refusal = None
-                await self._spool.append(bodies)
-                if not future.done():
-                    future.set_result(None)
-
-        task = asyncio.create_task(later())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return future
+    async def _later(self, append: Append) -> None:
+        await self.open.wait()
+        if self.full and any(body["kind"] not in ("outcome", "loss", "close") for body in append.bodies):
+            self.refusal = SpoolFull("the audit spool is full")
+            append.told(self.refusal)
+        else:
+            self.refusal = None
+            self._spool.append_each([append])
 
 
 def between(gate: Any) -> SlowSpool:

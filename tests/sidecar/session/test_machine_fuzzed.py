@@ -217,17 +217,12 @@ class Play:
             moves.append(self._moment_over)
         if self.to_client and not session.client_waits and session.state is not State.ENCRYPTING:
             moves += [self._client_speaks] * 4
+        if session.state is State.ENDED:
+            self.answers.clear()
         if self.answers and not session.server_waits:
             moves += [self._server_speaks] * 4
-        if self.dice.random() < 0.01:
-            moves += [
-                lambda: session.expired(at_once=self.dice.random() < 0.5),
-                lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
-                lambda: session.revoked(by_policy("stop")),
-            ]
-            if session.takes_rules:
-                moves += [session.server_closed, self._new_rules]
-        if session.identity != session.own_identity and self.dice.random() < 0.5:
+        moves += self._ends()
+        if session.takes_rules and session.identity != session.own_identity and self.dice.random() < 0.5:
             moves += [self._new_rules] * 2
         if self.dice.random() < 0.05:
             moves.append(session.cancelled if session.takes_rules else session.flush)
@@ -237,6 +232,21 @@ class Play:
             moves.append(self._neighbour_leaves)
         if self.talk.session.door_key in self.door.in_doubt and self.door.open:
             moves.append(self._doubt_ends)
+        return moves
+
+    def _ends(self) -> list[Any]:
+        """What ends a session, or may: rarely, but for a server that goes before its answer is on record."""
+        session, moves = self.talk.session, list[Any]()
+        if self.dice.random() < 0.01:
+            moves += [
+                lambda: session.expired(at_once=self.dice.random() < 0.5),
+                lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
+                lambda: session.revoked(by_policy("stop")),
+            ]
+            if session.takes_rules:
+                moves += [session.server_closed, self._new_rules]
+        if session.takes_rules and self.talk.flow.withholds and self.dice.random() < 0.05:
+            moves.append(session.server_closed)
         return moves
 
     def _client_speaks(self) -> Any:

@@ -222,10 +222,62 @@ def test_no_error_goes_into_the_middle_of_what_the_client_has_seen() -> None:
     assert closes(talk)
 
 
-def test_a_server_that_goes_says_so_where_the_client_has_seen_nothing() -> None:
-    talk = reading().server(ROW, ONE, READY, error("57P01", severity="FATAL")).reaches_client()
-    talk.did(talk.session.server_closed()).client_reads_error("08006")
+ENDS = error("57P01", severity="FATAL")
+
+
+def gone(*said: bytes) -> Conversation:
+    """A server that is gone before what it answered is on record."""
+    talk = reading().reaches_server(query("SELECT 1")).server(*said).reaches_client()
+    return talk.did(talk.session.server_closed()).reaches_client()
+
+
+def test_what_a_server_said_before_it_went_is_seen_once_it_is_on_record() -> None:
+    talk = gone(ROW, ENDS)
+    assert talk.session.state is State.ENDED
+    assert talk.kinds() == ["intent allow", "outcome unknown", "session end"]
+    talk.durable().reaches_client(ROW, ENDS)
     assert closes(talk)
+
+
+def test_so_is_the_whole_answer_of_one_that_went_without_a_word() -> None:
+    talk = gone(ROW, ONE, READY).durable()
+    assert talk.to_client.startswith(ROW + ONE + READY)
+    talk.client_reads_error("08006", "closed the connection", then=b"")
+    assert closes(talk)
+
+
+def test_nothing_is_put_into_a_row_that_came_in_part() -> None:
+    talk = gone(DESCRIPTION, ROW[:7]).durable().reaches_client(DESCRIPTION, ROW[:7])
+    assert closes(talk)
+
+
+def test_nothing_more_is_read_from_the_client_of_a_server_that_is_gone() -> None:
+    talk = gone(ROW, ENDS)
+    assert talk.session.client_waits
+    talk.client(query("INSERT")).reaches_server()
+    talk.did(talk.session.answered(1, None)).did(talk.session.drain("later", at_once=False))
+    assert not talk.session.takes_rules
+    talk.durable().reaches_client(ROW, ENDS)
+    assert closes(talk)
+
+
+def test_what_can_not_be_put_on_record_is_not_seen_though_the_server_is_gone() -> None:
+    talk = failing(gone(ROW, ENDS)).client_reads_error("53100", "the disk is gone")
+    assert closes(talk)
+
+
+@pytest.mark.parametrize("leaves", ["client_closed", "expired", "drain"])
+def test_a_client_does_not_wait_for_the_last_words_of_a_server_for_ever(leaves: str) -> None:
+    talk = gone(ROW, ENDS)
+    session = talk.session
+    ways = {
+        "client_closed": session.client_closed,
+        "expired": lambda: session.expired(at_once=True),
+        "drain": lambda: session.drain("now", at_once=True),
+    }
+    talk.did(ways[leaves]())
+    assert closes(talk)
+    assert ROW not in talk.to_client
 
 
 def test_a_session_that_has_to_end_ends_when_the_answer_was_seen() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.core.audit.as_defined import as_defined
 
 from penstock_core.audit.event import Event
-from penstock_sidecar.shipping.spool import Spool, SpoolFull
+from penstock_sidecar.shipping.spool import Append, Spool, SpoolError, SpoolFull
 
 MEGABYTE = 1_000_000
 
@@ -69,3 +72,22 @@ async def until_full(spool: Spool, disk: Path) -> int:
         except SpoolFull:
             return number
     raise AssertionError("never full")
+
+
+def append_each(spool: Spool, groups: Sequence[tuple[Sequence[Event], bool]]) -> list[asyncio.Future[None]]:
+    """Several appends at once, each with whether somebody waits until it is durable; done when that is told."""
+    futures: list[asyncio.Future[None]] = [asyncio.get_running_loop().create_future() for _ in groups]
+
+    def told(future: asyncio.Future[None], error: SpoolError | None) -> None:
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+    spool.append_each(
+        [
+            Append(bodies, partial(told, future), awaited)
+            for (bodies, awaited), future in zip(groups, futures, strict=True)
+        ]
+    )
+    return futures

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from tests.sidecar.shipping.spools import Opener, clock, intent, kinds, outcome
+from tests.sidecar.shipping.spools import Opener, append_each, clock, intent, kinds, outcome
 from tests.sidecar.spooled import pending
 
 from penstock_core.audit.chain import canonical
@@ -146,7 +146,7 @@ async def test_of_two_events_each_is_cut_where_it_is_too_large_itself(open_spool
 async def test_an_outcome_that_can_not_be_written_takes_no_intent_along(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}])
-    results = spool.append_each([([intent(1), intent(2)], True), ([{**outcome(1), "rows": 0.5}], False)])
+    results = append_each(spool, [([intent(1), intent(2)], True), ([{**outcome(1), "rows": 0.5}], False)])
     await results[0]
     with pytest.raises(EventRefused, match="float"):
         await results[1]
@@ -160,7 +160,7 @@ async def test_what_is_refused_is_not_on_record_as_a_part_of_something_else(open
     spool = open_spool(max_bytes=60_000)
     await spool.append([{"kind": "open"}, intent("0")])
     large = intent("2", "x" * 50_000)
-    first, second, third = spool.append_each([([intent("1")], True), ([outcome("1"), large], True), ([END], True)])
+    first, second, third = append_each(spool, [([intent("1")], True), ([outcome("1"), large], True), ([END], True)])
     await first
     with pytest.raises(SpoolFull, match="no room for intent/outcome"):
         await second
@@ -174,7 +174,7 @@ async def test_what_is_refused_is_not_on_record_as_a_part_of_something_else(open
 async def test_an_intent_that_is_refused_has_no_outcome_in_what_comes_with_it(open_spool: Opener) -> None:
     spool = open_spool(max_bytes=60_000)
     await spool.append([{"kind": "open"}, intent("0")])
-    refused, taken = spool.append_each([([intent("1", "x" * 60_000)], True), ([outcome("1"), outcome("0")], True)])
+    refused, taken = append_each(spool, [([intent("1", "x" * 60_000)], True), ([outcome("1"), outcome("0")], True)])
     with pytest.raises(SpoolFull):
         await refused
     await taken
@@ -208,7 +208,7 @@ async def test_statements_of_many_sessions_in_any_order_are_told_once_and_whole(
                     running.append(one)
                     some.append({**intent(0), "session": one[0], "statement": one[1]})
             groups.append((some, chance.random() < 0.5))
-        await spool.append_each(groups)[-1]
+        await append_each(spool, groups)[-1]
     events = pending(spool, limit=1_000_000)
     begun = [(event["session"], event["statement"]) for event in events if event["kind"] in ("intent", "statement")]
     ended = [(event["session"], event["statement"]) for event in events if event["kind"] in ("outcome", "statement")]

@@ -12,7 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.sidecar.shipping.spools import MEGABYTE, Opener, clock, files, fill, intent, kinds, outcome, until_full
+from tests.sidecar.shipping.spools import (
+    MEGABYTE,
+    Opener,
+    append_each,
+    clock,
+    files,
+    fill,
+    intent,
+    kinds,
+    outcome,
+    until_full,
+)
 from tests.sidecar.spooled import pending
 
 from penstock_core.audit.verify import verify
@@ -77,7 +88,7 @@ async def test_segments_are_dropped_once_the_collector_has_them(open_spool: Open
 async def test_what_is_waited_for_by_nobody_is_durable_soon(open_spool: Opener) -> None:
     spool = open_spool("pod/boot1")
     await spool.append([{"kind": "open"}])
-    (written,) = spool.append_each([([intent(1)], False)])
+    (written,) = append_each(spool, [([intent(1)], False)])
     await written
     async with asyncio.timeout(5):
         while spool.head.seq < 2:  # noqa: ASYNC110 # the event would be what is tried here
@@ -89,6 +100,7 @@ def test_what_was_written_outlives_the_process_though_nobody_waited(path: Path) 
     script = textwrap.dedent("""
         import asyncio, os, signal, sys
         from pathlib import Path
+        from tests.sidecar.shipping.spools import append_each
         from penstock_sidecar.shipping import spool as spools
         spools.SYNC_SECONDS = 1000
 
@@ -96,7 +108,7 @@ def test_what_was_written_outlives_the_process_though_nobody_waited(path: Path) 
             spool = spools.Spool.open(Path(sys.argv[1]), "pod/boot1", 1_000_000)
             await spool.append([{"kind": "open"}])
             body = {"kind": "intent", "session": "s", "statement": 1, "sql": "SELECT 1"}
-            await spool.append_each([([body], False)])[0]
+            await append_each(spool, [([body], False)])[0]
             assert spool.head.seq == 1, "it is not durable yet, so that the collector does not get it"
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -163,6 +163,7 @@ LOADED = """
 import asyncio, sys
 from pathlib import Path
 from tests.core.audit.as_defined import as_defined
+from tests.sidecar.shipping.spools import append_each
 from penstock_sidecar.shipping.spool import Spool
 
 async def client(spool, number):
@@ -173,7 +174,7 @@ async def client(spool, number):
         outcome = {"kind": "outcome", **key, "result": "ok"}
         if count % 4 == 3:
             # It is over before its intent is written.
-            begun, ended = spool.append_each([([intent], True), ([outcome], count % 8 == 7)])
+            begun, ended = append_each(spool, [([intent], True), ([outcome], count % 8 == 7)])
             await begun
         else:
             await spool.append([intent])
