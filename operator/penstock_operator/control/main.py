@@ -57,10 +57,8 @@ async def run(settings: ControlSettings) -> None:
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         reader, lost = (settings.namespace, settings.operator_account), LostEvents(api, metrics.lost)
-        tokens = Tokens(api, CONTROL_AUDIENCE)
-        control = Control(
-            policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost, gated=GatedDatabases(api)
-        )
+        tokens, gated = Tokens(api, CONTROL_AUDIENCE), GatedDatabases(api)
+        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost, gated=gated)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:
