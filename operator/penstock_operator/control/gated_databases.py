@@ -6,6 +6,7 @@ and what it is answered.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 
 from penstock_core.token_review import Pod
@@ -15,6 +16,8 @@ from penstock_operator.inject.patch import Json
 from penstock_operator.inject.sidecar import databases_of, is_ours
 
 _MOST_KEPT = 10_000
+# Pods that are looked at; more wait.
+_AT_ONCE = 8
 _GONE = 404
 
 
@@ -23,6 +26,7 @@ class GatedDatabases:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         # By the pod's uid: what a container is made with stays for as long as the pod lives.
         self._known: OrderedDict[str, frozenset[str] | None] = OrderedDict()
 
@@ -42,7 +46,8 @@ class GatedDatabases:
     async def _read(self, pod: Pod) -> frozenset[str] | None:
         gone = CallerError(403, f"the pod {pod.namespace}/{pod.name} is gone")
         try:
-            raw: Json = await self._api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
+            async with self._slots:
+                raw: Json = await self._api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
         except ApiError as problem:
             if problem.status == _GONE:
                 raise gone from problem
