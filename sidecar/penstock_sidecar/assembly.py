@@ -225,8 +225,7 @@ class Proxy:
             "take them in time",
             events=events,
         )
-        for one in self.reports[:1]:
-            await one.say_lost(events)
+        await asyncio.gather(*(one.say_lost(events) for one in self.reports))
 
     async def _abandon(self) -> None:
         for task in self._tasks:

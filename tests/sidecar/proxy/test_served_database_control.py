@@ -236,3 +236,17 @@ async def test_a_gate_that_is_not_for_a_database_is_told_so(port: Port) -> None:
     await port.begin(503, **port.harbour.ports())
     said = await port.says(503, "till: no policy has been loaded yet: ")
     assert "answers 403: this pod may not read the policies of that Database" in said
+
+
+async def test_events_that_are_lost_with_the_gate_are_told_of_each_of_its_databases(port: Port) -> None:
+    harbour = port.harbour
+    ports = harbour.ports()
+    own = [one for one in ports["databases"] if one["name"] != "till"]
+    spool = {"path": "spool", "lasts": False}
+    await port.begin(
+        200, **ports | {"databases": own}, collector={"url": "http://127.0.0.1:1"}, spool=spool, endSeconds=6
+    )
+    await harbour.proxy.stop()
+    events = harbour.proxy.spool.depth
+    gates = port.running.control.reports.told("", 0)["gates"]
+    assert {one["database"]: one["report"]["lost"] for one in gates} == {"front": events, "back": events}
