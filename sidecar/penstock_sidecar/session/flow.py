@@ -263,7 +263,8 @@ class Flow(Outgoing):
             if running is not None:
                 if pending is self.queue[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
                     running.rows += delivered
-                self.finish(running, "unknown")
+                # A server that ends the session may say why first.
+                self.finish(running, "error" if running.sqlstate else "unknown")
             if pending.drops is not None:
                 self.finish(pending.drops, "unexecuted")
         self.queue.clear()

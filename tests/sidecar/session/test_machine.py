@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.sidecar.session.conversation import (
+    BOUND,
     PARSED,
     READY,
     READY_IN,
@@ -229,6 +230,18 @@ def test_a_server_that_goes_is_told_of_unless_it_said_so_itself() -> None:
     talk.server(error("57P01", severity="FATAL"))
     talk.did(talk.session.server_closed()).reaches_client()
     assert closes(talk) == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"), [(query("SELECT 1"), b""), (parse("", "SELECT 1") + run() + sync(), PARSED + BOUND)],
+    ids=["simple", "extended"],
+)  # fmt: skip
+def test_of_a_statement_that_ended_with_the_session_the_error_is_on_record(sent: bytes, said: bytes) -> None:
+    talk = Conversation()
+    talk.client(sent).server(said + error("57P01", severity="FATAL"))
+    talk.did(talk.session.server_closed())
+    assert [event.get("sqlstate") for event in talk.events if event["kind"] == "outcome"] == ["57P01"]
+    assert talk.kinds() == ["intent allow", "outcome error", "session end"]
 
 
 def test_no_error_is_put_into_the_middle_of_a_row() -> None:

@@ -234,7 +234,7 @@ def gone(*said: bytes) -> Conversation:
 def test_what_a_server_said_before_it_went_is_seen_once_it_is_on_record() -> None:
     talk = gone(ROW, ENDS)
     assert talk.session.state is State.ENDED
-    assert talk.kinds() == ["intent allow", "outcome unknown", "session end"]
+    assert talk.kinds() == ["intent allow", "outcome error", "session end"]
     talk.durable().reaches_client(ROW, ENDS)
     assert closes(talk)
 
