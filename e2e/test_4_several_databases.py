@@ -95,7 +95,7 @@ def test_each_status_counts_the_pod(both: Workload, database: str) -> None:
 
 
 def test_a_suspended_one_leaves_the_other(both: Workload) -> None:
-    suspended = json.dumps({"spec": {"suspended": {"reason": "INC-77", "by": "bea"}}})
+    suspended = json.dumps({"spec": {"suspended": {"reason": "INC-77"}}})
     patch = ("-n", SPACE, "patch", "database/billing", "--type=merge", "-p")
     both.kubectl(*patch, suspended)
     eventually(lambda: second(both, WHO), lambda said: "suspended" in said, 30, "the second is suspended")
