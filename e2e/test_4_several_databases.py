@@ -10,17 +10,9 @@ import pytest
 
 from e2e.conftest import SHOP_IMAGE, Workload
 from e2e.kubectl import CommandError, Kubectl, eventually
-from e2e.people.gateway import SPACE, superuser
+from e2e.people.gateway import SPACE, another_database, superuser
 from e2e.shop import manifests
 
-SQL = """
-CREATE ROLE billing_gate LOGIN PASSWORD 'billing-password';
-CREATE DATABASE billing OWNER billing_gate;
-\\connect billing
-CREATE TABLE invoices (id integer PRIMARY KEY, payer text);
-INSERT INTO invoices VALUES (1, 'payer@example.com');
-GRANT SELECT ON invoices TO billing_gate;
-"""
 BOTH = {**manifests.INJECT, "penstock.dev/database": "shop,billing"}
 # What an application does that has two databases: it reads the variables of the second by their prefix.
 SECOND = 'export PGHOST="$BILLING_PGHOST" PGPORT="$BILLING_PGPORT" PGDATABASE="$BILLING_PGDATABASE"; exec "$@"'
@@ -30,7 +22,7 @@ WHO = "SELECT session_user, current_database()"
 @pytest.fixture(scope="module")
 def both(shop: Kubectl) -> Iterator[Workload]:
     """A workload with a gate to the shop's database and to another one on the same server."""
-    superuser(shop, SQL)
+    superuser(shop, another_database("billing", "invoices", "payer", "payer@example.com"))
     login = {"username": b"billing_gate", "password": b"billing-password"}
     database = manifests.database(dbname="billing", credentialsSecretRef={"name": "billing-db"}, classification=[])
     database["metadata"]["name"] = "billing"
