@@ -51,6 +51,7 @@ _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 @click.option("--rounds", type=click.IntRange(1), help="Of which the median counts.")
 @click.option("--seconds", type=click.IntRange(1), help="For each run of pgbench.")
 @click.option("--rows", "scale", type=click.IntRange(1, 100), help="Times 100,000.")
+@click.option("--synced", is_flag=True, help="The server syncs what it commits, as one does that is not for tests.")
 @click.option("--scale", "grows", is_flag=True, help="Many tables and identities instead: memory, stalls, logins.")
 @click.option("--people", "meets", is_flag=True, help="Logins by each way instead, a thousand people, an approval.")
 @click.option("--control", "spreads", is_flag=True, help="Streams of policies from control instead.")
@@ -63,8 +64,8 @@ _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, help="Where the figures are written.")
 def command(
     quick: bool, only: tuple[str, ...], modes: tuple[str, ...], clients: tuple[int, ...],
-    rounds: int | None, seconds: int | None, scale: int | None, grows: bool, meets: bool, spreads: bool, streams: int,
-    policies: int, tables: tuple[int, ...], identities: tuple[int, ...], out: Path,
+    rounds: int | None, seconds: int | None, scale: int | None, synced: bool, grows: bool, meets: bool, spreads: bool,
+    streams: int, policies: int, tables: tuple[int, ...], identities: tuple[int, ...], out: Path,
 ) -> None:  # fmt: skip
     """Measure the gate beside no gate and beside pgbouncer."""
     amount = _QUICK if quick else _FULL
@@ -90,8 +91,8 @@ def command(
                 many = identities[0] if identities else people.PEOPLE
                 figures = list(people.measure(Path(directory), many, 20 if quick else people.LOGINS))
             else:
-                _say(f"starting PostgreSQL, pgbouncer and three gates, which are {in_words()}")
-                with stage(Path(directory), amount.scale) as running:
+                _say(f"starting PostgreSQL, pgbouncer and four gates, which are {in_words()}")
+                with stage(Path(directory), amount.scale, synced=synced) as running:
                     figures = list(_measure(running, extent, amount))
     except (BenchError, PostgresError, OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(str(error)) from None

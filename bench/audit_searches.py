@@ -21,10 +21,11 @@ _Question = Callable[[sqlite3.Connection], object]
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of many questions of one kind."""
+    """Of many questions, or whatever, of one kind."""
 
     p50_ms: float
     p99_ms: float
+    longest_ms: float
 
 
 class Searches:
@@ -43,7 +44,7 @@ class Searches:
                 await self._readers.run(question)
                 taken.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
         taken["all"] = [one for many in taken.values() for one in many]
-        return {name: _latency(many) for name, many in taken.items()}
+        return {name: latency(many) for name, many in taken.items()}
 
     def _questions(self, connection: sqlite3.Connection) -> dict[str, _Question]:
         """About statements that there are, anywhere in the trail."""
@@ -75,6 +76,7 @@ def _page(connection: sqlite3.Connection, filters: Filters) -> object:
     return STATEMENTS.page(connection, filters)
 
 
-def _latency(taken: list[float]) -> Latency:
-    cuts = quantiles(taken, n=100) if len(taken) > 1 else [taken[0]] * 99
-    return Latency(round(cuts[49], 3), round(cuts[98], 3))
+def latency(taken: list[float]) -> Latency:
+    """Of so many milliseconds each."""
+    cuts = quantiles(taken, n=100, method="inclusive") if len(taken) > 1 else [taken[0]] * 99
+    return Latency(round(cuts[49], 3), round(cuts[98], 3), round(max(taken), 3))

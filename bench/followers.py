@@ -25,6 +25,8 @@ class Follower(asyncio.Protocol):
         self._channel: Channel | None = None
         self._last = b""
         self.bundles = 0
+        # Bytes so far, as they came out of TLS.
+        self.size = 0
         self.at = 0.0
         self.got = asyncio.Event()
         # Why there are no more.
@@ -46,6 +48,7 @@ class Follower(asyncio.Protocol):
             self.trouble = data[-200:].decode(errors="replace")
             self.got.set()
             return
+        self.size += len(data)
         self._last = (self._last + data)[-len(_END) :]
         if self._last == _END:
             self.bundles += 1

@@ -41,6 +41,8 @@ class Goal(_Model):
     measure: Literal["tps", "p50_us", "p99_us", "cpu_us", "rss_kb"]
     against: Target | None = None
     beyond: Beyond | None = None
+    # A scenario whose measure is the unit in which the difference to `against` is told, in place of their ratio.
+    units_of: str = ""
     at_least: float | None = None
     at_most: float | None = None
 
@@ -89,11 +91,21 @@ def _value(goal: Goal, cell: Cell, figures: Mapping[tuple[Cell, Target], Figure]
     if goal.against is None:
         figure = figures.get((cell, "penstock"))
         return None if figure is None else getattr(figure, goal.measure)
+    if goal.units_of:
+        return _difference(goal, cell, figures)
     value = ratio(figures, cell, goal.measure, goal.against)
     if goal.beyond is None or value is None:
         return value
     plain = ratio(figures, (goal.beyond.scenario, goal.beyond.mode or cell[1], cell[2]), goal.measure, goal.against)
     return value / plain if plain else None
+
+
+def _difference(goal: Goal, cell: Cell, figures: Mapping[tuple[Cell, Target], Figure]) -> float | None:
+    """By how much penstock's measure is beyond another's, in units that the same cell measured."""
+    places = (cell, "penstock"), (cell, goal.against), ((goal.units_of, *cell[1:]), "direct")
+    found = [figures.get(place) for place in places]  # type: ignore[arg-type]  # `against` is given here
+    mine, other, unit = (None if one is None else getattr(one, goal.measure) for one in found)
+    return (mine - other) / unit if mine is not None and other is not None and unit else None
 
 
 def ratio(figures: Mapping[tuple[Cell, Target], Figure], cell: Cell, measure: str, against: Target) -> float | None:

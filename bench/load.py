@@ -1,5 +1,7 @@
 """Loads: what is run against an endpoint, and how fast it was. pgbench for statements, a bare socket for large results.
 
+And what the disk takes for what a gate does before it lets an answer go.
+
 Which load runs where is `scenarios.py`'s.
 """
 
@@ -12,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -49,7 +51,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pgbench:
-    """A script of pgbench's, as often as it goes."""
+    """A script for pgbench, or one of its own by name, as often as it goes."""
 
     script: str
     mode: str
@@ -57,17 +59,20 @@ class Pgbench:
     # Of time, or of transactions for each client.
     seconds: int = 0
     transactions: int = 0
+    # Whether `script` is the name of one that pgbench brings.
+    builtin: bool = False
 
     def run(self, endpoint: Endpoint, binaries: Path) -> Speed:
         """Run it for its time. Raises BenchError."""
         with tempfile.TemporaryDirectory(prefix="penstock-bench-") as directory:
             script = Path(directory) / "script.sql"
             script.write_text(self.script)
+            what = ["-b", self.script] if self.builtin else ["-f", script]
             length = ["-t", str(self.transactions)] if self.transactions else ["-T", str(self.seconds)]
             done = subprocess.run(
                 [
                     binaries / "pgbench", "-n", "-M", self.mode, "-c", str(self.clients),
-                    "-j", str(min(2, self.clients)), *length, "-f", script, "-l", f"--log-prefix={directory}/log",
+                    "-j", str(min(2, self.clients)), *length, *what, "-l", f"--log-prefix={directory}/log",
                 ],
                 env={**os.environ, **endpoint.environment()}, capture_output=True, text=True, check=False,
                 timeout=150 + self.seconds * 3,
@@ -85,10 +90,36 @@ def _percentiles(directory: Path) -> tuple[float, float]:
     for path in directory.glob("log.*"):
         with path.open() as lines:
             latencies += [int(line.split(" ", 3)[2]) for line in lines]
+    return _middle_and_slow(latencies)
+
+
+def _middle_and_slow(latencies: Sequence[float]) -> tuple[float, float]:
     if len(latencies) < 2:
         raise BenchError("too few transactions to tell anything")
     cuts = quantiles(latencies, n=100)
     return cuts[49], cuts[98]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """An event's length at the end of a file and `fdatasync`, one after the other, on the disk of the gates' spools."""
+
+    directory: Path
+    repeats: int = 300
+
+    def run(self, endpoint: Endpoint, binaries: Path) -> Speed:
+        """Time each. Raises BenchError."""
+        latencies: list[float] = []
+        event = b"x" * 1000
+        began = time.perf_counter()
+        with tempfile.TemporaryFile(dir=self.directory, buffering=0) as file:
+            for _ in range(self.repeats):
+                before = time.perf_counter()
+                file.write(event)
+                os.fdatasync(file.fileno())
+                latencies.append((time.perf_counter() - before) * 1e6)
+        p50, p99 = _middle_and_slow(latencies)
+        return Speed(self.repeats, self.repeats / (time.perf_counter() - began), p50, p99)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,16 +69,11 @@ class Program:
         """What all its threads, and those of processes that it started, took so far, in user and system mode."""
         self.check()
         total = _cpu_seconds(self.pid)
-        for pid in self._started():
+        for pid in _started_by(self.pid):
             # One that decides about a large text may be gone by now.
             with contextlib.suppress(OSError):
                 total += _cpu_seconds(pid)
         return total
-
-    def _started(self) -> list[int]:
-        """Its processes: a gate has one that ships its trail."""
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()
-        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
     def settled_cpu_seconds(self) -> float:
         """The same once it rests: what it does after the last answer (shipping, say) counts too."""
@@ -95,7 +90,18 @@ class Program:
     def rss_kb(self) -> int:
         """Its resident memory, with what processes that it started have beyond files that both have mapped."""
         self.check()
-        return _memory_kb(self.pid, "VmRSS:") + sum(_memory_kb(pid, "RssAnon:") for pid in self._started())
+        return _memory_kb(self.pid, "VmRSS:") + sum(_memory_kb(pid, "RssAnon:") for pid in _started_by(self.pid))
+
+
+def _started_by(pid: int) -> list[int]:
+    """Its processes and theirs: a gate has one that ships its trail, or several that have one each."""
+    found: list[int] = []
+    # One that decides about a large text may be gone by now.
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *_started_by(int(child))]
+    return found
 
 
 def _cpu_seconds(pid: int) -> float:

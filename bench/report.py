@@ -58,5 +58,5 @@ def chart(verdicts: Iterable[Verdict]) -> Iterator[str]:
         filled = min(_WIDTH, round(verdict.value / goal.bound / _FULL * _WIDTH))
         bar = "".join("|" if at == mark else "█" if at < filled else "·" for at in range(_WIDTH))
         value = f"{verdict.value:.2f}" if verdict.value < 100 else f"{verdict.value:.0f}"
-        reached = "reached" if verdict.reached else "short"
+        reached = "reached" if verdict.reached else "missed"
         yield f"  {verdict.mode:<21}{verdict.clients:>4}  {bar}  {value:>8}  {reached}"

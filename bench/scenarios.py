@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.load import Bulk, Load, Pgbench
+from bench.load import Bulk, Load, Pgbench, Sync
 from bench.stage import Endpoint, Stage
 
 MODES = ("simple", "extended", "prepared")
 CLIENTS = (1, 4, 16)
-NAMES = ("select", "first-seen", "known-shape", "masked", "bulk", "memory")
+NAMES = ("select", "tpcb", "processes", "first-seen", "known-shape", "masked", "bulk", "memory")
+_TPCB_CLIENTS = 4
+_PROCESSES_CLIENTS = 16
 
 # A hundred texts in simple mode: what an application's cache of decisions sees. pgbench -S has a million.
 _SELECT = "\\set aid random(1, 100)\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
@@ -69,6 +71,10 @@ def cells(stage: Stage, extent: Extent) -> Iterator[Cell]:
     """All cells of the scenarios that load something."""
     if "select" in extent.only:
         yield from _selects(stage, extent)
+    if "tpcb" in extent.only:
+        yield from _tpcb(stage, extent)
+    if "processes" in extent.only:
+        yield from _processes(stage, extent)
     for name, tagged in _TAGGED.items():
         if name in extent.only:
             yield from _distinct(stage, extent, name, tagged)
@@ -83,10 +89,34 @@ def _selects(stage: Stage, extent: Extent) -> Iterator[Cell]:
         for clients in extent.clients:
             load = Pgbench(_SELECT, mode, clients, extent.seconds)
             both = ("select", "select, block")
-            yield Cell(mode, clients, (
+            lanes = (
                 Lane(both, stage.direct, load), Lane(both, stage.pgbouncer, load),
                 Lane(("select",), stage.penstock, load), Lane(("select, block",), stage.blocking, load),
-            ))  # fmt: skip
+            )  # fmt: skip
+            # What a single client waits for, under `block`.
+            sync = (Lane(("fdatasync",), stage.direct, Sync(stage.directory)),) if clients == 1 else ()
+            yield Cell(mode, clients, (*lanes, *sync))
+
+
+def _tpcb(stage: Stage, extent: Extent) -> Iterator[Cell]:
+    """Five statements in a transaction, four of which write."""
+    both = ("tpcb", "tpcb, block")
+    for mode in extent.modes:
+        load = Pgbench("tpcb-like", mode, _TPCB_CLIENTS, extent.seconds, builtin=True)
+        yield Cell(mode, _TPCB_CLIENTS, (
+            Lane(both, stage.direct, load), Lane(both, stage.pgbouncer, load),
+            Lane(both[:1], stage.penstock, load), Lane(both[1:], stage.blocking, load),
+        ))  # fmt: skip
+
+
+def _processes(stage: Stage, extent: Extent) -> Iterator[Cell]:
+    """A gate of one process and one of two."""
+    both, mode = ("processes, 1", "processes, 2"), extent.modes[-1]
+    load = Pgbench(_SELECT, mode, _PROCESSES_CLIENTS, extent.seconds)
+    yield Cell(mode, _PROCESSES_CLIENTS, (
+        Lane(both, stage.direct, load), Lane(both, stage.pgbouncer, load),
+        Lane(both[:1], stage.penstock, load), Lane(both[1:], stage.doubled, load),
+    ))  # fmt: skip
 
 
 def _distinct(stage: Stage, extent: Extent, name: str, tagged: str) -> Iterator[Cell]:

@@ -29,6 +29,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 
 USER = "bench"
 DBNAME = "bench"
+_SETTINGS = {"shared_buffers": "256MB", "autovacuum": "off", "max_wal_size": "2GB", "max_connections": "300"}
 _STARTING_SECONDS = 30.0
 _SHIPPING_SECONDS = 60.0
 _PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -78,10 +79,11 @@ class Stage:
     collector_port: int
     direct: Endpoint
     pgbouncer: Endpoint
-    # No masks, `onFailure: continue` and `block`; and continue with a mask on customers.email.
+    # No masks, `onFailure: continue` and `block`; continue with a mask on customers.email; two processes.
     penstock: Endpoint
     blocking: Endpoint
     masking: Endpoint
+    doubled: Endpoint
 
     @property
     def rows(self) -> int:
@@ -92,14 +94,25 @@ class Stage:
         return _gate(self.directory / name, self.server_port, self.password, self.collector_port)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the policy of a gate says that others don't."""
+
+    on_failure: str = "continue"
+    masked: bool = False
+
+
 @contextlib.contextmanager
-def stage(directory: Path, scale: int) -> Iterator[Stage]:
-    """Start everything in `directory`, and end it again. Raises BenchError and PostgresError."""
+def stage(directory: Path, scale: int, *, synced: bool = False) -> Iterator[Stage]:
+    """Start everything in `directory`, and end it again. Raises BenchError and PostgresError.
+
+    `synced`: whether the server brings to the disk what it commits, too.
+    """
     directory.chmod(0o711)  # the server runs in it under an account of its own
     with contextlib.ExitStack() as running:
         server = EmbeddedPostgres.start(
             directory / "postgres",
-            settings={"shared_buffers": "256MB", "autovacuum": "off", "max_wal_size": "2GB", "max_connections": "300"},
+            settings={**_SETTINGS, "fsync": "on" if synced else "off"},
         )
         running.callback(server.stop)
         _fill(server, scale)
@@ -110,12 +123,11 @@ def stage(directory: Path, scale: int) -> Iterator[Stage]:
         bouncer = _pgbouncer(directory / "pgbouncer", server)
         running.callback(_ended, bouncer)
         gates = []
-        for name, on_failure, masked in (
-            ("continue", "continue", False), ("block", "block", False), ("masks", "continue", True),
+        for name, rules, processes in (
+            ("continue", Rules(), 1), ("block", Rules(on_failure="block"), 1), ("masks", Rules(masked=True), 1),
+            ("doubled", Rules(), 2),
         ):  # fmt: skip
-            gate, _ = _gate(
-                directory / name, server.port, server.password, sink, on_failure=on_failure, masked=masked
-            )  # fmt: skip
+            gate, _ = _gate(directory / name, server.port, server.password, sink, rules, processes)
             running.callback(_ended, gate)
             gates.append(gate)
         yield Stage(
@@ -192,7 +204,7 @@ log_disconnections = 0
 
 
 def _gate(
-    directory: Path, server_port: int, password: str, sink: int, *, on_failure: str = "continue", masked: bool = False
+    directory: Path, server_port: int, password: str, sink: int, rules: Rules = Rules(), processes: int = 1
 ) -> tuple[Endpoint, float]:
     """A gate by its own policy, and the seconds until it was ready."""
     directory.mkdir()
@@ -201,7 +213,7 @@ def _gate(
     for name, text in (("username", USER), ("password", password)):
         (directory / "credentials" / name).write_text(text)
     (directory / "mask.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
-    (directory / "resources.yaml").write_text(yaml.safe_dump_all(_resources(server_port, on_failure, masked)))
+    (directory / "resources.yaml").write_text(yaml.safe_dump_all(_resources(server_port, rules)))
     configuration = {
         "listen": f"127.0.0.1:{port}",
         "health": f"127.0.0.1:{health}",
@@ -214,6 +226,7 @@ def _gate(
         "identity": {"workload": {"namespace": "bench", "serviceAccount": "bench"}},
         "spool": {"path": "spool"},
         "collector": {"url": f"http://127.0.0.1:{sink}"},
+        "processes": processes,
         "graceSeconds": 3,
     }
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration))
@@ -231,15 +244,15 @@ def _gate(
     return Endpoint("penstock", port, password, program, health), time.perf_counter() - began
 
 
-def _resources(server_port: int, on_failure: str, masked: bool) -> list[dict[str, Any]]:
+def _resources(server_port: int, rules: Rules) -> list[dict[str, Any]]:
     head = {"apiVersion": "penstock.dev/v1alpha1", "metadata": {"name": "bench", "namespace": "bench"}}
     policy: dict[str, Any] = {
         "databaseRef": {"name": "bench"},
         "subjects": [{"serviceAccount": {"name": "bench"}}],
         "allow": ["select", "insert", "update", "delete"],
-        "audit": {"sqlText": "normalized", "onFailure": on_failure},
+        "audit": {"sqlText": "normalized", "onFailure": rules.on_failure},
     }
-    if masked:
+    if rules.masked:
         policy["masks"] = [{"tags": ["pii.email"], "with": {"email": {}}}]
     return [
         {

@@ -133,6 +133,11 @@ def test_a_job_with_the_sidecar_completes(web: Workload) -> None:
     web.kubectl.wait("-n", manifests.NAMESPACE, "--for=condition=Complete", "job/report", seconds=90)
     printed = web.kubectl("-n", manifests.NAMESPACE, "logs", "job/report", "-c", "app")
     assert json.loads(printed)["rows"] == [["a***@example.com"], ["b***@example.org"]]
+    # What watches for failed containers, as workflow engines do, finds none.
+    (pod,) = web.kubectl.get("-n", manifests.NAMESPACE, "pods", "-l", "job-name=report")["items"]
+    assert pod["status"]["phase"] == "Succeeded"
+    (gate,) = pod["status"]["initContainerStatuses"]
+    assert (gate["name"], gate["state"]["terminated"]["exitCode"]) == ("penstock-proxy", 0)
 
 
 def test_a_workload_that_no_policy_covers_may_do_nothing(web: Workload) -> None:

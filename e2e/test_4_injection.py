@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -76,6 +77,38 @@ def test_while_control_is_down_only_annotated_pods_wait(shop: Kubectl) -> None:
     )
     shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/annotated-afterwards")
     shop("-n", manifests.NAMESPACE, "delete", "pod", "plain-while-down", "annotated-afterwards", "--grace-period=1")
+
+
+def test_while_control_is_replaced_pods_are_made_as_ever(shop: Kubectl) -> None:
+    """As in an upgrade: at every moment some replica answers, the former one until nobody is sent to it."""
+    asks = manifests.pod(SHOP_IMAGE, "during", manifests.INJECT)
+    replaced = threading.Event()
+    made: list[str] = []
+    refusals: list[str] = []
+
+    def make() -> None:
+        while not replaced.is_set():
+            try:
+                made.append(shop("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(asks)))
+            except CommandError as refusal:
+                refusals.append(str(refusal))
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    try:
+        shop("-n", SYSTEM, "rollout", "restart", "deploy/penstock-control")
+        shop.rollout(SYSTEM, "deploy/penstock-control")
+        eventually(
+            lambda: shop.get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/component=control")["items"],
+            lambda pods: len(pods) == 2, 90, "the former replicas gone",
+        )  # fmt: skip
+    finally:
+        replaced.set()
+        maker.join()
+    assert refusals == []
+    assert len(made) > 5
+    for text in made:
+        assert [one["name"] for one in json.loads(text)["spec"]["initContainers"]] == ["penstock-proxy"]
 
 
 def test_nobody_swaps_the_gate_of_a_running_pod(web: Workload) -> None:

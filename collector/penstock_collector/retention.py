@@ -24,8 +24,8 @@ _log = structlog.get_logger(__name__)
 
 _DAY = 86_400.0
 _DAYS_EVERY_SECONDS = 600.0
-# Between two portions, others have the store for as long.
-_PAUSE_SECONDS = retention.BUDGET_SECONDS
+# Between two portions, others have the store for twice as long: a portion has its commit, too.
+PAUSE_SECONDS = 2 * retention.BUDGET_SECONDS
 # What is too much goes in slices of what is there, the oldest first, until so much less is left.
 _SLICES = 48
 _ROOM_MADE = 0.02
@@ -60,7 +60,7 @@ class Retention:
         more = True
         while more:
             more = await self._writer.run(retention.shrink)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _by_days(self) -> None:
         days, now = self._settings.days_kept, self._clock()
@@ -77,7 +77,7 @@ class Retention:
         cutoff = min([cutoff, *(hold.set_at for hold in held), *(0.0 for hold in held if hold.by_time)])
         while deleted := await self._writer.run(lambda connection: readings.dispose(connection, cutoff, now)):
             _log.info("deleted readings older than the retention", readings=deleted, days=days)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _by_size(self) -> None:
         most = room.most_bytes(self._settings.database, self._settings.size_kept)
@@ -124,4 +124,4 @@ class Retention:
             if portion.after is None or portion.used <= enough:
                 return dropped
             after = portion.after
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from tests.loopback import free_port
 
+from e2e.admission.control_process import ControlProcess
 from e2e.approvals.api_server import MASTERS, ApiServer
 from e2e.approvals.conftest import apply, install
-from e2e.approvals.replicas import AUTHORITY, SYSTEM, secrets, token
+from e2e.approvals.replicas import AUTHORITY, secrets
 from e2e.cluster.console import ClusterError
 
 Json = dict[str, Any]
@@ -63,6 +59,9 @@ class Guarded:
 
     server: ApiServer
     control: str
+    process: ControlProcess
+    # All that the chart has.
+    chart: list[Json]
 
 
 @pytest.fixture(scope="session")
@@ -70,31 +69,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     directory = tmp_path_factory.mktemp("guarded")
     with started(directory, "--set", "webhook.guardCredentials=true") as (server, chart):
         applied(server, *secrets())
-        port, health = free_port(), free_port()
-        environment = {
-            **os.environ,
-            "KUBECONFIG": str(server.kubeconfig("control", token(server, SYSTEM, "penstock-control"))),
-            "PENSTOCK_CONTROL_NAMESPACE": SYSTEM,
-            "PENSTOCK_CONTROL_SIDECAR": json.dumps({"image": "penstock:1", "allowed_host_paths": ["/var/log"]}),
-            "PENSTOCK_CONTROL_URL": "https://penstock-control.penstock-system.svc:8443",
-            "PENSTOCK_CONTROL_COLLECTOR_URL": "https://penstock-collector.penstock-system.svc:8080",
-            "PENSTOCK_CONTROL_HOST": "127.0.0.1",
-            "PENSTOCK_CONTROL_PORT": str(port),
-            "PENSTOCK_CONTROL_HEALTH_PORT": str(health),
-            "PENSTOCK_CONTROL_LINGER": "0",
-        }
-        with (directory / "control.log").open("wb") as log:
-            command = [str(Path(sys.executable).with_name("penstock")), "control"]
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        control = ControlProcess(server, "control")
+        control.start()
         try:
-            _until_ready(f"http://127.0.0.1:{health}/readyz", process, directory / "control.log")
-            applied(server, *(_by_url(one, port) for one in chart if one["kind"].endswith("WebhookConfiguration")))
+            control.until("/readyz", 200)
+            hooks = (one for one in chart if one["kind"].endswith("WebhookConfiguration"))
+            applied(server, *(_by_url(one, control.port) for one in hooks))
             with server.client("admin") as admin:
                 _until_asked(admin)
-            yield Guarded(server, f"https://localhost:{port}")
+            yield Guarded(server, f"https://localhost:{control.port}", control, chart)
         finally:
-            process.terminate()
-            process.wait(30)
+            control.end()
 
 
 def _by_url(configuration: Json, port: int) -> Json:
@@ -106,18 +91,6 @@ def _by_url(configuration: Json, port: int) -> Json:
         webhook["clientConfig"] = {"url": f"https://localhost:{port}{path}", "caBundle": bundle}
         webhook["timeoutSeconds"] = 20
     return changed
-
-
-def _until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
-    with httpx2.Client(trust_env=False, timeout=10) as client:
-        while True:
-            with suppress(httpx2.TransportError):
-                if client.get(url).status_code == 200:
-                    return
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.2)
 
 
 def _until_asked(admin: httpx2.Client) -> None:

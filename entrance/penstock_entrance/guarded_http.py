@@ -218,6 +218,7 @@ def config(app: ASGIApp, visitors: Visitors, tls: ssl.SSLContext | None = None, 
     return uvicorn.Config(
         app,
         http=partial(GuardedHttp, visitors=visitors, tls=tls, log=_Log(visitors.log)),  # type: ignore[arg-type] # it is called, no more
+        interface="asgi3",
         ws="none",
         log_config=None,
         # That servers start and end is of no interest.

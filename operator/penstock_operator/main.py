@@ -98,7 +98,8 @@ async def run(settings: OperatorSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Api(access) as api:
         operator = Operator(api, access, settings)
-        endpoint = Endpoint(health(operator.lacking, operator.metrics.registry), settings.host, settings.health_port)
+        app = health(operator.lacking, operator.metrics.registry, operator.watch.turns)
+        endpoint = Endpoint(app, settings.host, settings.health_port)
         tasks = [
             operator.reconcile(),
             operator.look(),

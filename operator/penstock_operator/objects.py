@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, Problem, ResourceError, parse
+from penstock_core.resources.bundle import MASK_KEY_BYTES
 
 GROUP_PATH = "/apis/penstock.dev/v1alpha1"
 DATABASES = "databases"
@@ -55,25 +56,25 @@ def database_of(policy: Mapping[str, Any]) -> str:
 class InEffect:
     """A Database and the policies that are in effect for it; the same here and in every other program."""
 
-    database: Database
-    policies: tuple[DatabaseAccessPolicy, ...]
+    # Checked; without a number, and without a key.
+    stated: Bundle
     # What is wrong with a policy, and why there are none.
     problem: str = ""
+
+    @classmethod
+    def of(cls, database: Database, policies: Sequence[DatabaseAccessPolicy], problem: str = "") -> InEffect:
+        """Raises ResourceError where they don't fit."""
+        place = {"namespace": database.namespace, "database": database.name}
+        return cls(Bundle.of((database, *policies), generation=0, mask_key=bytes(MASK_KEY_BYTES), **place), problem)
 
     @property
     def digest(self) -> str:
         """Equal for equal contents."""
-        return self.bundle(0, bytes(32)).digest
+        return self.stated.digest
 
     def bundle(self, generation: int, mask_key: bytes) -> Bundle:
         """For sidecars."""
-        return Bundle.of(
-            (self.database, *self.policies),
-            namespace=self.database.namespace,
-            database=self.database.name,
-            generation=generation,
-            mask_key=mask_key,
-        )
+        return self.stated.numbered(generation, mask_key)
 
 
 def in_effect(
@@ -88,12 +89,10 @@ def in_effect(
     """
     read = read_database(database)
     try:
-        mine = tuple(read_one(policy) for policy in policies if database_of(policy) == read.name)
-        found = InEffect(read, mine)
-        found.bundle(0, bytes(32))
+        mine = [read_one(policy) for policy in policies if database_of(policy) == read.name]
+        return InEffect.of(read, mine)
     except ResourceError as error:
-        return InEffect(read, (), "; ".join(map(str, error.problems)))
-    return found
+        return InEffect.of(read, (), "; ".join(map(str, error.problems)))
 
 
 def generation_of(database: Mapping[str, Any], digest: str) -> int:

@@ -38,7 +38,11 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert all(0 < one["p50_ms"] <= one["p99_ms"] for one in report["searches"].values())
     # A tenth of the events, to the whole batch.
     assert 1000 < report["dropped_events"] < 2500
-    assert 0 < report["longest_in_retention_ms"] < 10_000
+    for name in ("at_rest", "in_retention", "portions"):
+        one = report[name]
+        assert 0 < one["p50_ms"] <= one["p99_ms"] <= one["longest_ms"] < 10_000, name
+    assert 0 < report["longest_portion_cpu_ms"] < 5_000
+    assert "longest batch while retention runs, ms: ≤ 100, " in done.stdout
     assert "bytes for each" in done.stdout
     assert "searching" in done.stderr
     assert not list(tmp_path.glob("penstock-bench-*"))

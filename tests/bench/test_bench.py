@@ -9,25 +9,38 @@ from pathlib import Path
 import pytest
 from bench.figures import Figure, medians, read, write
 from bench.goals import Goal, goals, verdicts
+from bench.load import Sync
 from bench.report import chart, table
+from bench.stage import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "bench", "--only", "select", "--mode", "prepared", "--clients", "1",
-            "--seconds", "1", "--rounds", "1", "--rows", "1", "--out", out,
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+def told(directory: Path, *options: str) -> tuple[list[Figure], str]:
+    """The figures of a run of the command with these options, and what it prints."""
+    out = directory / "figures.json"
+    command = [sys.executable, "-m", "bench", *options, "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
     assert done.returncode == 0, done.stderr
-    figures = read(out)
+    return read(out), done.stdout
+
+
+def ran(directory: Path, *options: str) -> list[Figure]:
+    """The same, but for what it prints."""
+    return told(directory, *options)[0]
+
+
+def smallest(directory: Path, *options: str) -> tuple[list[Figure], str]:
+    """A second of each."""
+    return told(directory, *options, "--mode", "prepared", "--seconds", "1", "--rounds", "1", "--rows", "1")
+
+
+@pytest.mark.timeout(170)
+def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
+    figures, said = smallest(tmp_path, "--only", "select", "--clients", "1")
     assert {(one.scenario, one.target) for one in figures} == {
         (scenario, target) for scenario in ("select", "select, block") for target in ("direct", "pgbouncer", "penstock")
-    }
+    } | {("fdatasync", "direct")}
     for figure in figures:
         assert (figure.mode, figure.clients) == ("prepared", 1)
         assert figure.tps is not None
@@ -42,7 +55,33 @@ def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> 
             assert figure.cpu_us > 1
             assert figure.rss_kb is not None
             assert figure.rss_kb > 1000
-    assert "throughput against pgbouncer: ≥ 0.9" in done.stdout
+    assert "throughput against pgbouncer: ≥ 0.9" in said
+    assert "beyond pgbouncer (fdatasyncs): ≤ 1.3" in said
+
+
+@pytest.mark.timeout(170)
+def test_the_smallest_run_of_transactions_that_write_and_of_two_processes(tmp_path: Path) -> None:
+    measured, said = smallest(tmp_path, "--only", "tpcb", "--only", "processes")
+    figures = {(one.scenario, one.clients, one.target): one for one in measured}
+    assert set(figures) == {
+        (f"{name}, {which}" if which else name, clients, target)
+        for name, ways, clients in (("tpcb", ("", "block"), 4), ("processes", ("1", "2"), 16))
+        for which in ways
+        for target in ("direct", "pgbouncer", "penstock")
+    }
+    assert all(one.tps and one.tps > 1 for one in figures.values())
+    one, two = (figures[f"processes, {count}", 16, "penstock"].rss_kb or 0 for count in "12")
+    assert one > 30_000
+    assert two > 1.3 * one, "what all its processes have counts"
+    assert "TPC-B, durable before released, against pgbouncer: ≥ 0.5" in said
+
+
+def test_what_the_disk_takes_is_timed(tmp_path: Path) -> None:
+    speed = Sync(tmp_path, repeats=20).run(Endpoint("direct", 0, ""), tmp_path)
+    assert speed.count == 20
+    assert 0 < speed.p50_us <= speed.p99_us
+    assert speed.tps * speed.p50_us < 2e6, "half of them take the median or longer"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_endpoint_that_fails_ends_the_run_with_one_line(tmp_path: Path) -> None:
@@ -93,6 +132,16 @@ def test_what_passthrough_costs_can_be_left_out() -> None:
     assert judged(scenario="masked", against="direct", beyond={"scenario": "select"}, atLeast=0.95) == [(0.9, False)]
 
 
+def test_a_goal_is_a_difference_in_units_that_were_measured_beside_it() -> None:
+    figures = [
+        figure("pgbouncer", p50_us=100), figure("penstock", p50_us=340), figure("direct", "fdatasync", p50_us=200),
+    ]  # fmt: skip
+    goal = {"words": "x", "scenario": "select", "measure": "p50_us", "against": "pgbouncer", "unitsOf": "fdatasync"}
+    wanted = [Goal.model_validate({**goal, "atMost": most}) for most in (1.1, 1.3)]
+    assert [(one.value, one.reached) for one in verdicts(figures, wanted)] == [(1.2, False), (1.2, True)]
+    assert list(verdicts(figures[:2], wanted)) == [], "nobody timed the unit"
+
+
 def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
     for goal in goals():
         assert (goal.at_least is None) != (goal.at_most is None), goal.words
@@ -100,11 +149,8 @@ def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
 
 @pytest.mark.timeout(170)
 def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> None:
-    out = tmp_path / "latest.json"
-    command = [sys.executable, "-m", "bench", "--scale", "--tables", "40", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = {one.scenario.removeprefix("scale, "): one for one in read(out)}
+    made = ran(tmp_path, "--scale", "--tables", "40", "--identities", "2")
+    figures = {one.scenario.removeprefix("scale, "): one for one in made}
     assert {(one.mode, one.clients) for one in figures.values()} == {("40 tables", 2)}
     for event in ("at rest", "at logins", "after policy", "after catalog"):
         assert (figures[f"stall {event}"].p50_us or 0) > 100, "a statement takes some time at least"
@@ -116,12 +162,17 @@ def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(170)
+def test_the_smallest_run_of_streams_measures_each_change(tmp_path: Path) -> None:
+    made = ran(tmp_path, "--control", "--streams", "10", "--policies", "20")
+    figures = {one.mode: one for one in made}
+    assert {"start", "idle", "change, the last", "20 policies, the last", "20 policies of 10"} <= figures.keys()
+    assert (figures["20 policies, on the wire"].rss_kb or 0) > (figures["change, on the wire"].rss_kb or 0)
+    assert 0 < (figures["20 policies of 10"].p50_us or 0) <= (figures["20 policies of 10"].p99_us or 0) < 10_000_000
+
+
+@pytest.mark.timeout(170)
 def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
-    out = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "bench", "--people", "--quick", "--identities", "2", "--out", out]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = read(out)
+    figures = ran(tmp_path, "--people", "--quick", "--identities", "2")
     logins = {one.mode: one for one in figures if one.scenario == "login"}
     assert logins["server's password"].target == "direct"
     assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person", "ticket"} <= set(logins)

@@ -59,6 +59,15 @@ class Collector:
             time.sleep(0.05)
         raise AssertionError(self.log.read_text())
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Collector]:
+        """Until it has ended, as it should."""
+        yield self
+        for client in (self.health, self.http):
+            client.close()
+        self.process.terminate()
+        assert self.process.wait(timeout=20) == 0
+
     def rss(self) -> int:
         """MiB that it has in memory, at most so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -76,12 +85,8 @@ class Collector:
 
 @pytest.fixture
 def collector(settings: CollectorSettings, tmp_path: Path) -> Iterator[Collector]:
-    made = Collector(settings, tmp_path / "log")
-    yield made
-    for client in (made.health, made.http):
-        client.close()
-    made.process.terminate()
-    assert made.process.wait(timeout=20) == 0
+    with Collector(settings, tmp_path / "log").running() as made:
+        yield made
 
 
 def test_half_open_requests_take_nothing_down_and_fill_no_log(collector: Collector, sender: Any) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.sidecar.ledger import Ledger, Program
@@ -28,6 +29,9 @@ class Series:
     # Who is killed; and whose disk is full, "spool" or "store".
     killed: str
     small: str = ""
+    # How long each client waits between two things that it does: programs that start need some of the machine, too; and
+    # what is not shipped, since who ships it is away half of the time, has to have room.
+    pause: float = 0.002
 
     @property
     def seconds(self) -> int:
@@ -38,7 +42,7 @@ class Series:
 def gate(ledger: Ledger, kills: int) -> None:
     """The gate, and now and then the collector too."""
     gate, collector, rng = ledger.gate, ledger.collector, ledger.rng
-    for turn in range(kills):
+    for turn in _turns(kills):
         gate.start()
         _wait_or_not(ledger, gate, turn)
         if turn % 5 == 2:
@@ -57,7 +61,7 @@ def collector(ledger: Ledger, kills: int) -> None:
     """The collector, while one gate works on."""
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         _wait_or_not(ledger, ledger.collector, turn)
         ledger.collector.end(signal.SIGKILL)
         ledger.collector.start()
@@ -67,7 +71,7 @@ def shipper(ledger: Ledger, kills: int) -> None:
     """The process that ships for the gate, which starts it again."""
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         pids: list[int] = []
         while len(pids) <= turn:
             time.sleep(0.05)
@@ -81,7 +85,7 @@ def gate_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     """The gate, when it can't record anything; it comes back while that is still so, or when there is room."""
     assert ledger.disk is not None
     gate, rng, load = ledger.gate, ledger.rng, ledger.load
-    for turn in range(kills):
+    for turn in _turns(kills):
         gate.start()
         gate.wait_until_it_listens()
         _work(ledger)
@@ -109,7 +113,7 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     collector, rng = ledger.collector, ledger.rng
     ledger.gate.start()
     ledger.gate.wait_until_it_listens()
-    for turn in range(kills):
+    for turn in _turns(kills):
         collector.wait_until_it_listens()
         _work(ledger)
         # What it complained of before is not said again until something has arrived.
@@ -127,11 +131,25 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
 
 SERIES = (
     Series("gate", KILLS, gate, "gate"),
-    Series("collector", KILLS, collector, "collector"),
-    Series("shipper", KILLS, shipper, "shipper"),
-    Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool"),
-    Series("collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store"),
+    Series("collector", KILLS, collector, "collector", pause=0.02),
+    Series("shipper", KILLS, shipper, "shipper", pause=0.02),
+    Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool", pause=0.03),
+    Series(
+        "collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store", pause=0.03
+    ),
 )
+
+
+def _turns(kills: int) -> Iterator[int]:
+    """Each kill in turn, and how far it is after every tenth (seen with `-s`, as `make kill` has it)."""
+    began = time.monotonic()
+    for turn in range(kills):
+        yield turn
+        done = turn + 1
+        if done % 10 == 0:
+            taken = time.monotonic() - began
+            sys.stdout.write(f"{done} of {kills} kills, {taken:.0f} s, {taken / done:.1f} s each\n")
+            sys.stdout.flush()
 
 
 def _wait_or_not(ledger: Ledger, program: Program, turn: int) -> None:

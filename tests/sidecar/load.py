@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 CLIENTS = 6
 # Every statement has a number of its own in its text, by which it is found in tables, logs and the trail…
@@ -82,7 +83,8 @@ class Load:
         except psycopg.errors.DiskFull:
             with self.lock:
                 self.refused += 1
-            if client.closed:
+            # Of a transaction the ROLLBACK is refused likewise: whoever uses the session further drops it.
+            if client.closed or client.info.transaction_status != TransactionStatus.IDLE:
                 raise
         except psycopg.OperationalError:
             with self.lock:

@@ -14,12 +14,19 @@ def waiting(directory: Path) -> list[Event]:
     """The events in the spool that the collector had not acknowledged when its process noted that last."""
     found = []
     for segment in sorted(directory.glob("??????-*.log")):
-        noted = directory / f"{segment.name[:6]}.acknowledged"
         # Empty where it was to be written first when the disk was full.
-        acknowledged = int(noted.read_text() or 0) if noted.exists() else 0
-        lines = segment.read_bytes().split(b"\n")[1:-1]
+        acknowledged = int(_bytes(directory / f"{segment.name[:6]}.acknowledged") or 0)
+        lines = _bytes(segment).split(b"\n")[1:-1]
         found += [event for event in map(json.loads, lines) if event["seq"] > acknowledged]
     return found
+
+
+def _bytes(path: Path) -> bytes:
+    """What the file holds; nothing where it is gone, as a segment is that was shipped while it was looked for."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def pending(spool: Spool, after_seq: int = 0, limit: int = 500, stream: str | None = None) -> list[Event]:

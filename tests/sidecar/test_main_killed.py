@@ -36,7 +36,7 @@ def series(request: pytest.FixtureRequest) -> Series:
 def aftermath(
     series: Series, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Aftermath]:
-    with opened(tmp_path_factory.mktemp("killed"), postgres, next(NUMBERS), series.small) as ledger:
+    with opened(tmp_path_factory.mktemp("killed"), postgres, next(NUMBERS), series.pause, series.small) as ledger:
         gate, collector, load = ledger.gate, ledger.collector, ledger.load
         collector.start()
         collector.wait_until_it_listens()

@@ -20,7 +20,7 @@ from penstock_collector.store.holds import Hold
 from penstock_collector.store.room import used_bytes
 
 # A portion, which is one transaction, takes about so long; beside the commit.
-BUDGET_SECONDS = 0.02
+BUDGET_SECONDS = 0.01
 _ROWS_AT_ONCE = 25
 _PAGES_AT_ONCE = 64
 # Of a file that may shrink, so much stays empty, since it will be filled again.

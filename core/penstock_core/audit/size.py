@@ -1,6 +1,7 @@
 """How large an audit event may get, and what is cut from one that would be larger.
 
-An event is never refused or dropped for its size: the SQL is cut first, then the lists, and the event says so.
+An event is never refused or dropped for its size: the SQL is cut first, then the lists, of which the first parts stay,
+and the event says so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ MAX_EVENT = 256 * 1024
 MAX_BODY = 192 * 1024
 # Fields that may be long, in the order in which they are given up.
 _LONG_TEXTS = ("rewritten", "sql", "runs", "reason", "hint")
-_LONG_LISTS = ("parameters", "values", "masks", "relations", "masked", "unless", "verbs", "policies", "asserted")
+_LONG_LISTS = ("parameters", "values", "masks", "unless", "masked", "relations", "verbs", "policies", "asserted")
 
 
 def fit(body: Event, limit: int = MAX_BODY) -> Event:
@@ -39,13 +40,11 @@ def fit(body: Event, limit: int = MAX_BODY) -> Event:
 
 def _shortened(value: object, excess: int) -> object:
     """The value with at least `excess` canonical bytes less, or as good as nothing of it."""
-    if isinstance(value, str):
+    if isinstance(value, str | list):
         # The escaped form is what counts, and its length differs by character; halving until it fits is near enough.
-        keep = value
+        keep: str | list[object] = value
         room = max(0, len(canonical({"": value})) - excess - 64)
         while len(canonical({"": keep})) > room and keep:
             keep = keep[: len(keep) * 3 // 4]
         return keep
-    if isinstance(value, list):
-        return []
     return None if isinstance(value, dict) else value

@@ -90,6 +90,12 @@ class Bundle(Model):
         said = self.model_copy(update={"generation": 0, "mask_key": key, "grants": ()})
         return hashlib.sha256(said.to_json().encode()).hexdigest()
 
+    def numbered(self, generation: int, mask_key: bytes) -> Self:
+        """The same by another number and with another key; it is not checked once more."""
+        if generation < 0 or len(mask_key) != MASK_KEY_BYTES:
+            raise ValueError("a number is not negative, and a key has 32 bytes")
+        return self.model_copy(update={"generation": generation, "mask_key": base64.b64encode(mask_key).decode()})
+
     @classmethod
     def of(
         cls, resources: Iterable[Resource], *, namespace: str, database: str, generation: int, mask_key: bytes
@@ -125,11 +131,18 @@ class Bundle(Model):
 
     def to_json(self) -> str:
         """One line of JSON; equal bundles give equal lines. It holds the mask key: not for logs."""
-        document = self.model_dump(mode="json", exclude_none=True)
-        if not self.grants:
+        fields = {
+            "generation": str(self.generation),
+            "maskKey": json.dumps(self.mask_key),
+            "database": self.database.line,
+        }
+        if self.grants:
             # Gates of an older version know no such field, and need none.
-            del document["grants"]
-        return json.dumps(document, separators=(",", ":"), sort_keys=True)
+            granted = [one.model_dump(mode="json", exclude_none=True) for one in self.grants]
+            fields["grants"] = json.dumps(granted, separators=(",", ":"), sort_keys=True)
+        # Of a thousand policies one changes: the others are written already.
+        fields["policies"] = f"[{','.join(policy.line for policy in self.policies)}]"
+        return "{" + ",".join(f'"{name}":{fields[name]}' for name in sorted(fields)) + "}"
 
     @classmethod
     def _validated(cls, document: object) -> Bundle:

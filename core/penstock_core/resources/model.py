@@ -5,7 +5,10 @@ What doesn't belong: the fields of one kind of resource.
 
 from __future__ import annotations
 
+import json
+import operator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -185,6 +188,23 @@ class Resource(Model):
     def title(self) -> str:
         """The resource as messages name it: `Database shop/orders`."""
         return f"{type(self).__name__} {self.namespace}/{self.name}"
+
+    @property
+    def line(self) -> str:
+        """All of it as one line of JSON, the same for equal resources; written once, as it is a part of many."""
+        parts, text = self._written
+        # A copy with other fields takes over what was written.
+        return text if all(map(operator.is_, parts, self._parts())) else self._write()
+
+    @cached_property
+    def _written(self) -> tuple[tuple[object, ...], str]:
+        return self._parts(), self._write()
+
+    def _parts(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in type(self).model_fields)
+
+    def _write(self) -> str:
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), sort_keys=True)
 
     def bare(self) -> Self:
         """The resource without what only the API server and the operator care for: status, labels, versions."""

@@ -89,7 +89,7 @@ async def follow(api: Api, path: str, follower: Follower, *, fields: str = "", l
 async def _list(api: Api, path: str, query: dict[str, str], follower: Follower) -> int:
     document = await api.get(path, **query)
     revision = _revision(document)
-    follower.replace({_key(item): item for item in document.get("items") or []}, revision)
+    follower.replace({_key(item): _kept(item) for item in document.get("items") or []}, revision)
     return revision
 
 
@@ -106,8 +106,16 @@ async def _watch(api: Api, path: str, query: dict[str, str], follower: Follower,
                 raise Relist
             revision = _revision(subject)
             if kind != "BOOKMARK":
-                follower.change(ObjectChange(_key(subject), None if kind == "DELETED" else subject, revision))
+                follower.change(ObjectChange(_key(subject), None if kind == "DELETED" else _kept(subject), revision))
+                # A thousand may come at once, and the loop has others to answer in between.
+                await asyncio.sleep(0)
             yield revision
+
+
+def _kept(subject: Json) -> Json:
+    """Without what is larger than most objects and of interest to nobody here: who set which field."""
+    (subject.get("metadata") or {}).pop("managedFields", None)
+    return subject
 
 
 def _key(subject: Json) -> Key:

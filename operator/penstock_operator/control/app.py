@@ -7,7 +7,7 @@ What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `polici
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from traceback import extract_tb
 
 import structlog
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from penstock_core.pod_token import claims
 from penstock_core.token_review import Pod
@@ -183,8 +184,22 @@ class Control:
                     yield b"\n"
 
 
-def secured(control: Control, asker: AccessAsker) -> Starlette:
-    """What is served over TLS."""
+class Secured:
+    """What is served over TLS. Streams go past the framework, whose every layer would stay for as long as they do."""
+
+    def __init__(self, control: Control, asker: AccessAsker) -> None:
+        self._rest = _rest(control, asker)
+        self._streams = Lasting(control.stream)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        match scope["path"].split("/") if scope["type"] == "http" and scope["method"] == "GET" else ():
+            case ["", "v1", "policies", str(namespace), str(database)] if namespace and database:
+                scope["path_params"] = {"namespace": namespace, "database": database}
+                return self._streams(scope, receive, send)
+        return self._rest(scope, receive, send)
+
+
+def _rest(control: Control, asker: AccessAsker) -> Starlette:
     asked = Asked(control.holder, control.tokens, control.gated, control.metrics, control.stopping)
     app = Starlette(
         routes=[
@@ -201,7 +216,6 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/guard", control.guard, methods=["POST"]),
             Route("/advise", control.advise, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
-            Route("/v1/policies/{namespace}/{database}", Lasting(control.stream), methods=["GET"]),
             Route("/v1/gates/{database}", control.reporting.post, methods=["POST"]),
             Route("/v1/gates", control.reporting.get, methods=["GET"]),
         ]

@@ -18,7 +18,7 @@ from penstock_operator.control import labelled_namespaces, limit_ranges
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
-from penstock_operator.control.app import Control, secured
+from penstock_operator.control.app import Control, Secured
 from penstock_operator.control.certificate import ServedCertificate
 from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.lost_events import LostEvents
@@ -76,7 +76,7 @@ async def run(settings: ControlSettings) -> None:
         ]
         stop = asyncio.Event()
         endpoints = [
-            Endpoint(secured(control, asker), settings.host, settings.port, certificate.context),
+            Endpoint(Secured(control, asker), settings.host, settings.port, certificate.context),
             Endpoint(health(lacking, metrics.registry), settings.host, settings.health_port),
         ]
         await alongside(

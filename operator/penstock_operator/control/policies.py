@@ -57,6 +57,8 @@ class Policies:
         self._objects: dict[str, dict[Key, Json]] = {kind: {} for kind in _KINDS}
         self._synced: set[str] = set()
         self._topics: dict[Key, Topic] = {}
+        # Policies by the Database that they are for: of thousands, a change concerns those of one.
+        self._policies_of: dict[Key, dict[Key, Json]] = defaultdict(dict)
         # By their names, each with the object that it was read from.
         self._read_policies: dict[Key, tuple[Mapping[str, Any], DatabaseAccessPolicy]] = {}
         self._master_key: bytes | None = None
@@ -118,11 +120,9 @@ class Policies:
             return
         known = set(self._objects[DATABASES]) | set(self._topics)
         wanted = known if databases is None else known & databases
-        policies: dict[Key, list[Json]] = defaultdict(list)
-        for (namespace, _), policy in sorted(self._objects[POLICIES].items()) if wanted else ():
-            policies[namespace, database_of(policy)].append(policy)
         for key in sorted(wanted):
-            self._refresh(key, policies[key])
+            mine = self._policies_of.get(key, {})
+            self._refresh(key, [mine[policy] for policy in sorted(mine)])
 
     def _policy(self, document: Mapping[str, Any]) -> DatabaseAccessPolicy:
         """Read once for as long as it stays the same. Raises ResourceError."""
@@ -148,7 +148,7 @@ class Policies:
             self._topics[key].there = True
         elif key in self._topics:
             # Whoever listens must lose access, and whoever comes now finds nothing.
-            nothing = InEffect(self._topics[key].bundle.database, ())
+            nothing = InEffect.of(self._topics[key].bundle.database, ())
             self._publish(key, nothing, nothing.digest, 0, numbered=False)
             self._topics[key].there = False
 
@@ -181,7 +181,7 @@ class Policies:
             bundle = bundle.model_copy(update={"generation": number})
         self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", digest)
         _log.info(
-            "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)
+            "policies changed", database="/".join(key), generation=bundle.generation, policies=len(bundle.policies)
         )
         if before is not None:
             before.changed.set()
@@ -227,6 +227,9 @@ class _Feed:
         self._policies._synced.add(self._kind)
         if self._kind == POLICIES:
             self._policies._read_policies.clear()
+            self._policies._policies_of.clear()
+            for key, one in objects.items():
+                self._policies._policies_of[key[0], database_of(one)][key] = one
         self._policies.received(self._kind, None)
 
     def change(self, change: ObjectChange) -> None:
@@ -234,9 +237,21 @@ class _Feed:
         before = objects.pop(change.key, None)
         if change.object is not None:
             objects[change.key] = change.object
-        elif self._kind == POLICIES:
-            self._policies._read_policies.pop(change.key, None)
+        if self._kind == POLICIES:
+            self._moved(change.key, before, change.object)
         self._policies.received(self._kind, self._concerned(change.key, before, change.object))
+
+    def _moved(self, key: Key, before: Json | None, after: Json | None) -> None:
+        policies_of = self._policies._policies_of
+        if before is not None:
+            former = key[0], database_of(before)
+            policies_of[former].pop(key, None)
+            if not policies_of[former]:
+                del policies_of[former]
+        if after is not None:
+            policies_of[key[0], database_of(after)][key] = after
+        else:
+            self._policies._read_policies.pop(key, None)
 
     def _concerned(self, key: Key, *documents: Json | None) -> set[Key]:
         """Whose bundles may be others. A policy may have been for another Database before."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import os
 import threading
@@ -91,6 +92,16 @@ class Watch:
         self._stopped = True
         if self._loop is not None and self._flag is not None:
             self._loop.call_soon_threadsafe(self._flag.set)
+
+    async def turns(self) -> None:
+        """Returns once kopf's loop has turned; to be awaited in another one."""
+        if self._loop is None:
+            return
+        turned, own = asyncio.Event(), asyncio.get_running_loop()
+        # A loop that is closed has ended, which `run` tells.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(own.call_soon_threadsafe, turned.set)
+            await turned.wait()
 
     async def _run(self) -> None:
         self._flag = asyncio.Event()

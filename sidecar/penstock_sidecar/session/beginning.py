@@ -79,7 +79,7 @@ class Beginning:
 
     def close(self, problem: str) -> None:
         """Close without a word."""
-        self.progress.commands.append(Close(problem))
+        self.progress.commands.append(Close(self.login.without_values(problem)))
         self.progress.enter(State.CLOSED)
 
     def _open(self, data: bytes) -> None:

@@ -191,7 +191,7 @@ class ClientSide(ContextPipeline):
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.told)
-        portal.running = pending.running
+        portal.recorded(pending.running)
 
     def _prepared_in_sql(self, name: str) -> PreparedStatement | None:
         """What PREPARE made may be bound, too: that is decided about as its EXECUTE."""

@@ -167,6 +167,8 @@ class Portal:
     name: str = ""
     # The statement as it was recorded for the Bind, until an Execute runs it.
     running: StatementRun | None = None
+    # That statement's number.
+    number: int = 0
     # The server has opened it.
     open: bool = False
     # What the server bound it in.
@@ -186,6 +188,11 @@ class Portal:
     given_out: bool = False
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
+
+    def recorded(self, running: StatementRun | None) -> None:
+        """Its Bind is on record as this, or is refused."""
+        self.running = running
+        self.number = 0 if running is None else running.number
 
     def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""

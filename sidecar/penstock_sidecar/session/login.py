@@ -57,10 +57,17 @@ class Login:
         if self._over or self.asked is None:
             return None
         self._over = True
-        told: Event = {"reason": self._without_values(in_words(error)), "sqlstate": error.sqlstate}
+        told: Event = {"reason": self.without_values(in_words(error)), "sqlstate": error.sqlstate}
         if policy:
             told["policy"] = policy
         return self._event("refused", self.asked.get("database", "") or self.asked.get("user", "")) | told
+
+    def without_values(self, message: str) -> str:
+        """The message, which is for the client, without what it quotes of the client's settings: for record and log."""
+        for value in sorted(self._values(), key=len, reverse=True):
+            for shown in (value, value.replace("'", "''")):
+                message = message.replace(shown, _HIDDEN)
+        return message
 
     @property
     def client(self) -> dict[str, str]:
@@ -88,13 +95,6 @@ class Login:
         if asserted := {name: value for name, value in asserted.items() if value}:
             body["asserted"] = asserted
         return body
-
-    def _without_values(self, message: str) -> str:
-        """The message, which is for the client, without what it quotes of the client's settings."""
-        for value in sorted(self._values(), key=len, reverse=True):
-            for shown in (value, value.replace("'", "''")):
-                message = message.replace(shown, _HIDDEN)
-        return message
 
     def _values(self) -> set[str]:
         given = [value for name, value in (self.asked or {}).items() if name not in _RECORDED]

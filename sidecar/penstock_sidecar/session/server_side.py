@@ -22,6 +22,8 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 # Verbs of what may end a transaction or fires deferred constraints: SET CONSTRAINTS is a `set`.
 _COMMITTING = CONTROL | {"set", "call", "do"}
+# What moves over rows returns none.
+_PASSED_OVER = b"MOVE "
 # Of a name that the catalog knows: it was changed behind the gate.
 _UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
 _CARRIED_OUT = frozenset({AnswerKind.QUERY, AnswerKind.EXECUTE})
@@ -194,13 +196,16 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
-        self.delivered.next_from(spot.end)
         flow.undone, flow.contexts.echo = tag == b"ROLLBACK", None
         count = tag.rpartition(b" ")[2]
         if not count.isdigit():
+            if running is not None:
+                # SHOW, EXPLAIN and CALL have rows, and no number in their tags.
+                running.rows += self.delivered.up_to(spot.start)
             completions.note(flow, tag, head)
-        elif running is not None:
+        elif running is not None and not tag.startswith(_PASSED_OVER):
             running.rows += int(count)
+        self.delivered.next_from(spot.end)
         if head.kind is AnswerKind.EXECUTE:
             flow.pop()
             flow.copying_in = False

@@ -299,7 +299,7 @@ def _found(
         return None
     if isinstance(other, Portal):
         bound = _Made(other.statement.text, other.decision, other.epoch, other.statement.types, follows_path=False)
-        bound.surroundings = other.surroundings
+        bound.surroundings, bound.statement = other.surroundings, other.number
         return [bound]
     parsed = _Made(other.text, other.decision, other.epoch, other.types, other.path)
     parsed.surroundings = other.surroundings

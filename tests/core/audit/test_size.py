@@ -31,6 +31,9 @@ def test_lists_are_given_up_after_the_statement() -> None:
     body = fit({"kind": "intent", "sql": "x" * 500, "relations": [f"public.t{i}" for i in range(50_000)]})
     assert body["truncated"] == ["sql", "relations"]
     assert body["kind"] == "intent"
+    # As many as have room, and not none: what is there is found by it.
+    assert body["relations"] == [f"public.t{i}" for i in range(len(body["relations"]))]
+    assert MAX_BODY // 2 < len(canonical(body)) <= MAX_BODY
 
 
 @given(st.dictionaries(st.sampled_from(["sql", "reason", "relations", "other"]), st.text(max_size=400), max_size=4))

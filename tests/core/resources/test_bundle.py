@@ -67,6 +67,33 @@ def test_what_decides_nothing_makes_no_difference() -> None:
     assert touched.to_json() == plain.to_json()
 
 
+def test_its_line_is_that_of_all_its_fields_whatever_was_written_before() -> None:
+    """Gates hold the digest of the line against what the trail says: it must not depend on how it comes about."""
+
+    def whole(one: Bundle) -> str:
+        document = one.model_dump(mode="json", exclude_none=True)
+        if not one.grants:
+            del document["grants"]
+        return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+    first = bundle(database(), policy("a"), policy("b", masks=[{"columns": ["a.b.ü"], "with": {"null": {}}}]))
+    assert first.to_json() == whole(first)
+    # What was written is taken over by copies, and counts for none that is another.
+    changed = first.policies[0].model_copy(update={"spec": first.policies[1].spec})
+    other = first.model_copy(update={"policies": (changed, first.policies[1]), "generation": 7})
+    assert other.to_json() == whole(other) != first.to_json()
+    assert other.policies[0] != first.policies[0]
+    assert Bundle.from_json(other.to_json()) == other
+    assert Bundle.from_json(other.to_json()).digest == other.digest != first.digest
+
+
+@pytest.mark.parametrize(("generation", "key"), [(-1, KEY), (1, b"short")])
+def test_another_number_and_key_are_checked(generation: int, key: bytes) -> None:
+    assert bundle(database()).numbered(5, KEY) == bundle(database(), generation=5)
+    with pytest.raises(ValueError, match="a key has 32 bytes"):
+        bundle(database()).numbered(generation, key)
+
+
 def test_the_key_shows_in_no_repr_and_no_error() -> None:
     sent = bundle(database())
     key = base64.b64encode(KEY).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,35 @@ async def test_a_certificate_is_renewed_and_the_authority_later(release: Release
     assert release.data("penstock-authority")["next.crt"] == b""
     leaf = x509.load_pem_x509_certificate(release.data("penstock-control-tls")["tls.crt"])
     leaf.verify_directly_issued_by(x509.load_pem_x509_certificates(release.trusted)[0])
+
+
+async def test_what_webhooks_are_told_to_trust_are_authorities_at_every_moment(release: Release) -> None:
+    """Never the server's own certificate, which the next renewal would take out of use."""
+    for _ in range(60):
+        await release.reconciler.reconcile()
+        trusted = x509.load_pem_x509_certificates(release.trusted)
+        for one in trusted:
+            assert one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        served = x509.load_pem_x509_certificate(release.data("penstock-control-tls")["tls.crt"])
+        served.verify_directly_issued_by(next(one for one in trusted if one.subject == served.issuer))
+        release.clock.now += timedelta(days=20)
+
+
+async def test_two_operators_at_once_come_to_one_authority_and_leave_it_alone(release: Release) -> None:
+    """The chart has one. Where a second is started by mistake, neither undoes what the other did for ever."""
+    settings = OperatorSettings(namespace="penstock-system")
+    both = [release.reconciler, Reconciler(release.cluster.api(), settings, release.clock)]
+    await asyncio.gather(*(one.reconcile() for one in both))
+    for _ in range(2):
+        for one in both:
+            await one.reconcile()
+    release.cluster.writes()
+    for one in both:
+        await one.reconcile()
+        assert one.bundle == release.trusted
+    assert release.cluster.writes() == []
+    served = x509.load_pem_x509_certificate(release.data("penstock-control-tls")["tls.crt"])
+    served.verify_directly_issued_by(x509.load_pem_x509_certificates(release.trusted)[0])
 
 
 async def test_an_authority_that_can_not_be_read_is_made_anew(release: Release) -> None:

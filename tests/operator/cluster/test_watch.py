@@ -64,8 +64,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_SHORTEST_PAUSE", 0.001)
 
 
-async def followed(script: Script, fields: str = "", labels: str = "") -> Notes:
-    notes = Notes()
+async def followed(script: Script, fields: str = "", labels: str = "", notes: Notes | None = None) -> Notes:
+    notes = notes or Notes()
     api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(script))
     task = asyncio.create_task(follow(api, "/things", notes, fields=fields, labels=labels))
     await asyncio.wait_for(script.done.wait(), 5)
@@ -91,6 +91,50 @@ async def test_the_watch_goes_on_where_the_list_was() -> None:
     assert notes.told == [(["a"], 10), ("b", True, 11), ("a", True, 12), ("b", False, 13)]
     assert [asked.get("resourceVersion") for asked in script.asked] == [None, "10", "20"]
     assert all(asked["fieldSelector"] == "metadata.name=a" for asked in script.asked)
+
+
+async def test_others_are_answered_between_many_that_come_at_once() -> None:
+    turns: list[int] = []
+
+    class Looking(Notes):
+        def change(self, change: ObjectChange) -> None:
+            turns.append(turned)
+
+    turned = 0
+
+    async def other() -> None:
+        nonlocal turned
+        while True:
+            turned += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(other())
+    await followed(
+        Script(listed(10), [event("ADDED", thing(f"t{one}", one)) for one in range(11, 211)]), notes=Looking()
+    )
+    turning.cancel()
+    assert len(turns) == 200
+    assert turns == sorted(set(turns)), "the loop turns between any two"
+
+
+async def test_who_set_which_field_is_not_kept() -> None:
+    kept: list[Json] = []
+
+    class Keeping(Notes):
+        def replace(self, objects: dict[Key, Json], revision: int) -> None:
+            kept.extend(objects.values())
+
+        def change(self, change: ObjectChange) -> None:
+            kept.append(change.object or {})
+
+    def noted(name: str, revision: int) -> Json:
+        made = thing(name, revision)
+        made["metadata"]["managedFields"] = [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]
+        return made
+
+    script = Script(listed(10) | {"items": [noted("a", 9)]}, [event("MODIFIED", noted("a", 11))])
+    await followed(script, notes=Keeping())
+    assert kept == [thing("a", 9), thing("a", 11)]
 
 
 async def test_objects_are_chosen_by_their_labels_in_the_list_and_the_watch() -> None:

@@ -67,7 +67,7 @@ class Running:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            Endpoint(app.secured(self.control, self.asker), "127.0.0.1", self.port, self.certificate.context),
+            Endpoint(app.Secured(self.control, self.asker), "127.0.0.1", self.port, self.certificate.context),
             Endpoint(health(lambda: self.policies.lacking, self.metrics.registry), "127.0.0.1", self.health_port),
         ]
 

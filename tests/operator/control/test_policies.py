@@ -212,3 +212,16 @@ def test_of_many_policies_only_the_one_that_changed_is_read(shop: Any) -> None:
     shop.policy["spec"]["allow"] = ["update"]
     policies.follower(POLICIES).replace({WEB: copy.deepcopy(shop.policy)}, 150)
     assert [policy.spec.allow for policy in policies.latest(SHOP).bundle.policies] == [("update",)]
+
+
+def test_a_policy_that_is_for_another_database_from_now_on_leaves_the_former(shop: Any) -> None:
+    policies = synced(shop)
+    other = copy.deepcopy(shop.database)
+    other["metadata"]["name"] = "other"
+    change(policies, DATABASES, ("shop", "other"), other, 2)
+    moved = copy.deepcopy(shop.policy)
+    moved["spec"]["databaseRef"]["name"] = "other"
+    for document, names in ((moved, [0, 1]), (shop.policy, [1, 0]), (moved, [0, 1])):
+        change(policies, POLICIES, WEB, document, 3)
+        bundles = [policies.bundle("shop", name) for name in ("shop", "other")]
+        assert [len(one.policies) for one in bundles if one is not None] == names

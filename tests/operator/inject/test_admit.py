@@ -234,6 +234,25 @@ def test_a_copied_pod_template_with_stamps_but_no_sidecar_gets_one(desk: Desk) -
 
 
 @pytest.mark.parametrize(
+    "owners",
+    [
+        [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": True}],
+        [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "gone", "uid": "u"}],
+        [{"apiVersion": "no.such.group/v9", "kind": "Anything", "name": "x", "uid": "u"}] * 3,
+        [{}],
+        None,
+    ],
+)
+def test_whoever_owns_the_pod_and_whether_that_is_known_makes_no_difference(desk: Desk, owners: Any) -> None:
+    """Nobody is looked up on the way: an owner of an unknown kind, or one that is gone, can't fail the pod."""
+    owned = pod()
+    owned["metadata"]["ownerReferences"] = owners
+    after = desk.admitted(owned)
+    assert after["metadata"].pop("ownerReferences") == owners
+    assert after == desk.admitted(pod())
+
+
+@pytest.mark.parametrize(
     "garbage",
     [
         None,

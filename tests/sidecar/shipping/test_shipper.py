@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -228,10 +229,13 @@ class Odd:
         self.answers: list[Callable[[bytes], Response]] = []
         self.last: Callable[[bytes], Response] = acknowledge_all
         self.bodies: list[bytes] = []
+        # How long each answer takes.
+        self.pause = 0.0
 
     async def answer(self, request: Request) -> Response:
         body = await request.body()
         self.bodies.append(body)
+        await asyncio.sleep(self.pause)
         return (self.answers.pop(0) if self.answers else self.last)(body)
 
 
@@ -359,3 +363,72 @@ async def test_batches_stay_within_their_size(bench: Bench, odd: Odd) -> None:
     assert max(map(len, odd.bodies)) <= MEGABYTE
     assert max(body.count(b"\n") for body in odd.bodies) == 1000
     assert sum(body.count(b"\n") for body in odd.bodies) == 1401
+
+
+# What a server may say that is no whole answer; behind it the connection ends, or nothing comes for long.
+BROKEN = {
+    "no answer": b"",
+    "a head that ends early": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "half a body": b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n{"acknowledged": ',
+    "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n{",
+    "chunks that are none": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{"acknowledged": 1}\r\n0\r\n',
+    "no HTTP": b"\x00\xff\x15\x03\x01 acknowledged 1\r\n\r\n",
+    "a line that never ends": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
+    "compressed garbage": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x00x",
+    "no UTF-8": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\xff\xfe{}",
+    "more than was asked for": b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + b" " * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("said_first", BROKEN)
+async def test_what_is_no_whole_answer_acknowledges_nothing(said_first: str, bench: Bench) -> None:
+    bodies: list[bytes] = []
+
+    async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(BROKEN[said_first])
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(breaks_off, "127.0.0.1", bench.port)
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    await bench.until(lambda: len(bodies) >= 2 and shipper.trouble is not None, 30)
+    assert "\n" not in (shipper.trouble or "")
+    assert [event["seq"] for event in pending(bench.spool)] == [1, 2, 3]
+    server.close()
+    await server.wait_closed()
+    await bench.collect()
+    await bench.until(lambda: bench.spool.depth == 0, 40)
+    assert len(await bench.collected()) == 3
+
+
+async def test_a_collector_that_answers_slowly_gets_each_event_once(bench: Bench, odd: Odd) -> None:
+    odd.pause = 1.5
+    bench.ship()
+    for number in range(3):
+        await bench.spool.append(statement(number))
+        await asyncio.sleep(0.5)
+    await bench.shipped()
+    seqs = [json.loads(line)["seq"] for body in odd.bodies for line in body.splitlines()]
+    assert seqs == sorted(set(seqs)) == list(range(1, 7))
+
+
+async def test_a_token_that_expires_while_it_ships_loses_nothing(bench: Bench, said: list[dict[str, Any]]) -> None:
+    await bench.collect()
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    await bench.shipped()
+    bench._write_tokens("renewed", "gw1")
+    sent = 1
+    async with asyncio.timeout(40):
+        # The collector looks at its file now and then.
+        while "does not accept the token" not in (shipper.trouble or ""):
+            sent += 1
+            await bench.spool.append(statement(sent))
+            await asyncio.sleep(0.2)
+    (bench.directory / "token").write_text("renewed")
+    await bench.until(lambda: bench.spool.depth == 0, 40)
+    assert [event["seq"] for event in await bench.collected()] == list(range(1, 2 + 2 * sent))
+    assert len([line for line in warnings(said) if "does not accept the token" in line]) == 1

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from penstock_core.sql.bind.name_resolution import MadeName
-from penstock_core.sql.bind.references import Reference, TableCreated, VerbUse
+from penstock_core.sql.bind.references import Reference, TableCreated, TargetWritten, VerbUse
 from penstock_core.sql.decision import Ending
 
 
@@ -76,6 +76,13 @@ class Bound:
         self.relations.update(relations)
         self.part.relations.update(relations)
 
+    def names(self, schema: str | None, name: str | None) -> None:
+        """It names a relation that is not known: none, or one that was made a moment ago. With its schema, it is on
+        record as it stands there.
+        """
+        if schema and name:
+            self.part.relations.add((schema, name))
+
     def within(self, part: Part) -> tuple[list[str], list[Reference]]:
         """The verbs and references of one statement. What was bound behind the last one is its own."""
         place = self.parts.index(part) + 1
@@ -88,6 +95,8 @@ class Bound:
         """A statement's own verbs, and those of all that it holds or runs: of each write, wherever it is."""
         own, references = self.within(part)
         needed = {one.verb for one in references if isinstance(one, VerbUse)} | part.runs
+        # What a write is called; a MERGE in WITH needs other verbs than its own.
+        needed |= {one.effect.verb for one in references if isinstance(one, TargetWritten)}
         if any(isinstance(one, TableCreated) for one in references):
             needed.add("create")
         return (*own, *sorted(needed.difference(own)))

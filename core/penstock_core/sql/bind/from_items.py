@@ -83,6 +83,7 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
         return source
     if resolved is None:
         source.schema = item.schemaname or ""
+        binder.bound.names(item.schemaname, item.relname)
         return source
     source.schema = resolved.schema if item.alias is None else ""
     if resolved.relation is not None:

@@ -136,7 +136,7 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
-    note_relations(binder, names)
+    note_relations(binder, names, unknown=node.removeType in _KNOWN)
     binder.unmakes(name[-1] for name in names)
 
 
@@ -343,13 +343,15 @@ def _called_by_dot(binder: Binder, names: list[str]) -> None:
         binder.add(FunctionCall((name,), "field"))
 
 
-def note_relations(binder: Binder, names: Iterable[tuple[str, ...]]) -> None:
-    """Which known relations the statement names, for the record."""
+def note_relations(binder: Binder, names: Iterable[tuple[str, ...]], *, unknown: bool = True) -> None:
+    """Which relations the statement names, for the record; `unknown`: what nobody knows is one."""
     for name in names:
         schemas = name[-2:-1] or tuple(binder.names.search_path or ())
         found = next((key for schema in schemas if (key := (schema, name[-1])) in binder.catalog.relations), None)
         if found is not None:
             binder.bound.concerns((found,))
+        elif unknown and len(name) > 1:
+            binder.bound.names(name[-2], name[-1])
 
 
 def _claim(binder: Binder, node: ast.Node) -> None:

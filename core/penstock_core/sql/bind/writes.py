@@ -108,6 +108,8 @@ def written(
             source.relation = resolved.relation
             source.columns = tuple(column.name for column in resolved.relation.columns)
             binder.bound.concerns((resolved.relation.key,))
+    else:
+        binder.bound.names(name.schemaname, name.relname)
     reference = TargetWritten(name, resolved, source, effect, tuple(settings or ()))
     binder.add(reference)
     return reference
@@ -266,7 +268,9 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         resolved = binder.names.relation(statement.relation)
         if isinstance(resolved, Ambiguous):
             binder.bound.concerns(resolved.keys)
-        elif resolved is not None and resolved.relation is not None:
+        elif resolved is None:
+            binder.bound.names(statement.relation.schemaname, statement.relation.relname)
+        elif resolved.relation is not None:
             binder.bound.concerns((resolved.relation.key,))
         binder.add(RelationCopied(statement, statement.relation, resolved))
     for option in statement.options or ():

@@ -1,7 +1,7 @@
 """Which words of an SQL text are values that somebody typed: literals, and bare words where a value is due.
 
-`SET app.token TO hunter2` and `COPY … (NULL hunter2)` take a word in place of a literal. What becomes of them is the
-callers' business.
+`SET app.token TO hunter2` takes a word in place of a literal, and so do options (`typed_options.py`). What becomes of
+them is the callers' business.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ from pglast import ast, parse_sql
 from pglast.parser import Token
 
 from penstock_core.sql.syntax.tokens import LITERALS
+from penstock_core.sql.syntax.typed_options import BEFORE_OPTIONS, options
 
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 # What may set settings: SET itself, and definitions of roles, databases and functions.
 _SETTING = frozenset({"SET", "ALTER", "CREATE"})
 # Statements in which bare words may be values.
-WITH_WORDS = _SETTING | {"COPY"}
+WITH_WORDS = _SETTING | BEFORE_OPTIONS | {"COPY"}
 # Settings whose values are names of schemas and roles, which the trail has elsewhere, too.
 _NAMING = frozenset({"search_path", "role", "session_authorization"})
 # Words in place of a value that are none.
 _NO_VALUES = frozenset({"DEFAULT", "LOCAL"})
-# Options of COPY whose words are no values: names of formats and columns, and what is on or off.
-_PLAIN_OPTIONS = frozenset({
-    "format", "header", "freeze", "force_quote", "force_not_null", "force_null", "encoding", "on_error",
-    "log_verbosity", "reject_limit",
-})  # fmt: skip
 
 
 def places(text: str, tokens: Sequence[Token]) -> frozenset[int]:
@@ -35,11 +31,10 @@ def places(text: str, tokens: Sequence[Token]) -> frozenset[int]:
     if WITH_WORDS.isdisjoint({token.name for token in tokens}):
         return frozenset(found)
     for statement in statements(tokens):
-        match statement[0].name:
-            case "COPY":
-                found.update(_copied(text, statement))
-            case name if name in _SETTING:
-                found.update(_set(text, statement))
+        if statement[0].name in WITH_WORDS:
+            found.update(options(text, statement))
+        if statement[0].name in _SETTING:
+            found.update(_set(text, statement))
     return frozenset(found)
 
 
@@ -104,25 +99,3 @@ def _listed(words: Sequence[Token]) -> Iterator[int]:
             due = False
             if word.name not in _NO_VALUES:
                 yield word.start
-
-
-def _copied(text: str, words: Sequence[Token]) -> Iterator[int]:
-    """Of `COPY … FROM|TO … (option value, …)`: the values."""
-    depth, behind, option = 0, False, ""
-    for word in words:
-        name = word.name
-        if name == "ASCII_41":
-            depth -= 1
-        elif depth == 0 and name in ("FROM", "TO"):
-            behind = True
-        elif depth == 0 and name == "WHERE":
-            return
-        elif name == "ASCII_40":
-            depth += 1
-            option = ""
-        elif behind and depth == 1 and name == "ASCII_44":
-            option = ""
-        elif behind and depth == 1 and not option:
-            option = text[word.start : word.end + 1].lower()
-        elif behind and depth == 1 and option not in _PLAIN_OPTIONS:
-            yield word.start
