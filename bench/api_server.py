@@ -1,4 +1,4 @@
-"""What stands for the API server before `control`: lists, watches, and reviews of tokens, in memory and in plain HTTP.
+"""What stands for the API server before `control`: lists, watches, pods, reviews of tokens, in memory, in plain HTTP.
 
 Who follows is `followers.py`'s, what is measured `control.py`'s.
 """
@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from penstock_core.token_review import PATH as REVIEWS
-from penstock_operator.inject.sidecar import CONTROL_AUDIENCE
+from penstock_operator.inject.sidecar import CONTAINER, CONTROL_AUDIENCE
 
 Json = dict[str, Any]
 _ACCOUNT = "system:serviceaccount:"
@@ -38,6 +38,7 @@ class ApiServer:
             routes=[
                 Route("/version", self._version),
                 Route(REVIEWS, self._review, methods=["POST"]),
+                Route("/api/v1/namespaces/{namespace}/pods/{name}", self._pod),
                 Route("/{path:path}", self._collection),
             ]
         )
@@ -69,6 +70,13 @@ class ApiServer:
         }
         status = {"authenticated": True, "audiences": [CONTROL_AUDIENCE], "user": user}
         return JSONResponse({"status": status}, status_code=201)
+
+    async def _pod(self, request: Request) -> Response:
+        """Its name is its Database's with a number."""
+        name = request.path_params["name"]
+        env = [{"name": "PENSTOCK_DATABASE", "value": name.rpartition("-")[0]}]
+        spec = {"initContainers": [{"name": CONTAINER, "env": env}]}
+        return JSONResponse({"metadata": {"name": name, "uid": f"uid-{name}"}, "spec": spec})
 
     async def _collection(self, request: Request) -> Response:
         path = request.url.path

@@ -59,7 +59,7 @@ def test_the_monitors_find_each_pods_port(rendered: Render) -> None:
             assert port in {one["name"] for one in template["spec"]["containers"][0]["ports"]}, name
     wanted = read({f"{PREFIX}database": "shop"})
     shape = Shape("image", "version", "url", "url")
-    sidecar = container(shape, wanted, DatabaseSecrets("shop", "shop-db"), shape.resources)
+    sidecar = container(shape, wanted, [DatabaseSecrets("shop", "shop-db")], shape.resources)
     assert sidecars["podMetricsEndpoints"][0]["port"] == sidecar["ports"][0]["name"]
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from penstock_core.token_issuers import TokenIssuer
-from penstock_sidecar.settings import Address
+from penstock_sidecar.listening import Address
 
 _Name = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[\x21-\x7e]+$")]
 

@@ -91,6 +91,16 @@ def creates_pods(shop: Guarded) -> Iterator[httpx2.Client]:
         yield client
 
 
+def refused_policies(guarded: Guarded, gated: Json, database: str) -> str:
+    """Those of a Database that the gate of that pod is not for."""
+    trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
+    bearer = {"Authorization": f"Bearer {token(guarded.server, 'shop', 'web', 'penstock-control', gated)}"}
+    with httpx2.Client(base_url=guarded.control, headers=bearer, verify=trust, trust_env=False, timeout=30) as gate:
+        answer = gate.get(f"/v1/policies/shop/{database}")
+    assert answer.status_code == 403
+    return str(answer.json()["error"])
+
+
 def test_who_patches_pods_does_not_change_the_gate(patches_pods: httpx2.Client) -> None:
     evil = {"spec": {"initContainers": [{"name": "penstock-proxy", "image": "evil:1"}]}}
     answer = patch(patches_pods, f"{PODS}/web", evil, "strategic-merge-patch+json")
@@ -286,4 +296,5 @@ def test_who_writes_policies_elsewhere_gives_nothing_of_the_shop(shop: Guarded) 
         ):
             found[space] = answer.status_code, next(answer.iter_lines())
     assert found["other"][0] == 403
+    assert "is for shop, not for billing" in refused_policies(shop, web, "billing")
     assert [one["metadata"]["name"] for one in json.loads(found["shop"][1])["policies"]] == ["web"]

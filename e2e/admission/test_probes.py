@@ -129,8 +129,8 @@ def gate(directory: Path, port: int) -> list[str]:
 def probe_of(chart: list[Json], program: str) -> Json:
     """Its liveness probe as the chart, or the injection, sets it."""
     if program == "gate":
-        shape, wanted = Shape("x", "1", "https://c", "https://d"), InjectionRequest("shop")
-        found: Json = container(shape, wanted, DatabaseSecrets("shop", "shop-db"), resources_of(shape, wanted))
+        shape, wanted = Shape("x", "1", "https://c", "https://d"), InjectionRequest(("shop",))
+        found: Json = container(shape, wanted, [DatabaseSecrets("shop", "shop-db")], resources_of(shape, wanted))
     else:
         name = {"gateway": "penstock-gateway-people", "the operator's watch": "penstock-operator"}.get(
             program, f"penstock-{program}"

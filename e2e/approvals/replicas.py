@@ -41,6 +41,13 @@ def _secret(name: str, data: dict[str, bytes]) -> Json:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": SYSTEM}, "data": encoded}
 
 
+def gated(account: str, database: str) -> Json:
+    """The spec of a pod with a gate, as far as control looks at it."""
+    own = {"name": "PENSTOCK_DATABASE", "value": database}
+    gate = {"name": "penstock-proxy", "image": "x", "restartPolicy": "Always", "env": [own]}
+    return {"serviceAccountName": account, "initContainers": [gate], "containers": [{"name": "app", "image": "x"}]}
+
+
 def token(server: ApiServer, namespace: str, account: str, audience: str | None = None, pod: Json | None = None) -> str:
     """Of a service account; with a pod, as it is projected into that."""
     spec: Json = {"expirationSeconds": 3600}

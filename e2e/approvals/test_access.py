@@ -18,7 +18,7 @@ import pytest
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import REQUESTS, People, apply, patch, told
-from e2e.approvals.replicas import Replica, control, secrets, token
+from e2e.approvals.replicas import Replica, control, gated, secrets, token
 from penstock_core.approvals.kubernetes_user import KubernetesUser
 from penstock_core.approvals.standing import written
 from penstock_core.resources import parse
@@ -60,8 +60,8 @@ def pod(server: ApiServer) -> tuple[Json, str]:
     applied = apply(server, POLICY)
     assert applied.returncode == 0, applied.stderr
     with server.client("admin") as admin:
-        spec = {"serviceAccountName": "timed", "containers": [{"name": "app", "image": "x"}]}
-        made = admin.post("/api/v1/namespaces/shop/pods", json={"metadata": {"name": "timed-1"}, "spec": spec})
+        pod = {"metadata": {"name": "timed-1"}, "spec": gated("timed", "timed")}
+        made = admin.post("/api/v1/namespaces/shop/pods", json=pod)
         assert made.status_code == 201, made.text
     return made.json(), token(server, "shop", "timed", "penstock-control", made.json())
 

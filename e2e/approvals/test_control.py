@@ -13,7 +13,7 @@ from tests.operator.control.requests import ASKING
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import REQUESTS, apply, decision, patch, told
-from e2e.approvals.replicas import Replica, control, secrets, token
+from e2e.approvals.replicas import Replica, control, gated, secrets, token
 
 Json = dict[str, Any]
 DATABASE: Json = {
@@ -52,8 +52,8 @@ def pods(server: ApiServer) -> dict[str, tuple[Json, str]]:
     found = {}
     with server.client("admin") as admin:
         for name, of in (("web-1", "web"), ("web-2", "web"), ("batch-1", "batch")):
-            spec = {"serviceAccountName": of, "containers": [{"name": "app", "image": "x"}]}
-            made = admin.post("/api/v1/namespaces/shop/pods", json={"metadata": {"name": name}, "spec": spec})
+            pod = {"metadata": {"name": name}, "spec": gated(of, DATABASE["metadata"]["name"])}
+            made = admin.post("/api/v1/namespaces/shop/pods", json=pod)
             assert made.status_code == 201, made.text
             found[name] = (made.json(), token(server, "shop", of, "penstock-control", made.json()))
     return found

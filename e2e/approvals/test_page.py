@@ -14,7 +14,7 @@ from tests.operator.control.requests import ASKING
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import REQUESTS, Making, apply, decision, patch, told
-from e2e.approvals.replicas import SYSTEM, control, secrets, token
+from e2e.approvals.replicas import SYSTEM, control, gated, secrets, token
 from e2e.approvals.test_control import DATABASE, POLICY, Gate, account
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
@@ -44,9 +44,9 @@ def pod(server: ApiServer) -> tuple[Json, str]:
     for documents in ((*secrets(), database, account("paged")), (policy,)):
         applied = apply(server, *documents)
         assert applied.returncode == 0, applied.stderr
-    spec = {"serviceAccountName": "paged", "containers": [{"name": "app", "image": "x"}]}
+    pod = {"metadata": {"name": "paged-1"}, "spec": gated("paged", "paged")}
     with server.client("admin") as admin:
-        made = admin.post("/api/v1/namespaces/shop/pods", json={"metadata": {"name": "paged-1"}, "spec": spec})
+        made = admin.post("/api/v1/namespaces/shop/pods", json=pod)
         assert made.status_code == 201, made.text
     return made.json(), token(server, "shop", "paged", "penstock-control", made.json())
 

@@ -35,14 +35,21 @@ GATEWAY: dict[str, Any] = {
     # All clients of these tests are one machine, and both replicas are to have sessions.
     "service": {"sessionAffinity": "None"},
 }
-STOCK = """
-CREATE ROLE stock_gate LOGIN PASSWORD 'stock-password';
-CREATE DATABASE stock OWNER stock_gate;
-\\connect stock
-CREATE TABLE parts (id integer PRIMARY KEY, supplier text);
-INSERT INTO parts VALUES (1, 'supplier@example.com');
-GRANT SELECT ON parts TO stock_gate;
+
+
+def another_database(name: str, table: str, column: str, value: str) -> str:
+    """SQL that makes one on the shop's server, with a table of one row and a login for its gate."""
+    return f"""
+CREATE ROLE {name}_gate LOGIN PASSWORD '{name}-password';
+CREATE DATABASE {name} OWNER {name}_gate;
+\\connect {name}
+CREATE TABLE {table} (id integer PRIMARY KEY, {column} text);
+INSERT INTO {table} VALUES (1, '{value}');
+GRANT SELECT ON {table} TO {name}_gate;
 """
+
+
+STOCK = another_database("stock", "parts", "supplier", "supplier@example.com")
 _SUPERUSER = ("exec", "-i", "deploy/shop-db", "--", "env", "PGPASSWORD=superuser-password")
 
 

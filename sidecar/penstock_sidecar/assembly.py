@@ -68,8 +68,14 @@ class Proxy:
         self._settings = settings
         self._make_decider = make_decider
         self._tasks: list[asyncio.Task[None]] = []
-        self.port = 0
+        # Of each listener.
+        self.ports: list[int] = []
         self.health_port = 0
+
+    @property
+    def port(self) -> int:
+        """The first listener's."""
+        return self.ports[0]
 
     @property
     def rules_provider(self) -> RulesProvider:
@@ -139,7 +145,8 @@ class Proxy:
             _log.info("worker listening", number=self._attached.place.number, stream=self.spool.head.stream)
             return
         _log.info(
-            "listening", address=f"{settings.listen.host}:{self.port}", database=names,
+            "listening", database=names,
+            address=", ".join(one.told(port) for one, port in zip(settings.listeners, self.ports, strict=True)),
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
         )  # fmt: skip
 
@@ -167,7 +174,8 @@ class Proxy:
         if self._attached is not None:
             self._join_siblings(self._attached)
             await self._attached.begin()
-            self.port = await self.gateway.share(self._attached.place.sockets())
+            for sockets, (_, database) in zip(self._attached.place.sockets(), settings.listeners, strict=True):
+                self.ports.append(await self.gateway.share(sockets, database))
             self._attached.tell_status(self._ready, metrics.collect)
             return
         registry = CollectorRegistry()
@@ -175,7 +183,8 @@ class Proxy:
         self.health = HealthServer(self._ready, registry)
         try:
             self.health_port = await self.health.listen(settings.health.host, settings.health.port)
-            self.port = await self.gateway.listen(settings.listen.host, settings.listen.port)
+            for address, database in settings.listeners:
+                self.ports.append(await self.gateway.listen(address.host, address.port, database))
         except OSError as error:
             raise StartError(f"can't listen: {error.strerror or error}") from None
 
@@ -216,8 +225,7 @@ class Proxy:
             "take them in time",
             events=events,
         )
-        for one in self.reports[:1]:
-            await one.say_lost(events)
+        await asyncio.gather(*(one.say_lost(events) for one in self.reports))
 
     async def _abandon(self) -> None:
         for task in self._tasks:
@@ -237,10 +245,15 @@ class Proxy:
         await asyncio.to_thread(self.spool.close)
 
     def _ready(self) -> tuple[bool, str]:
-        """Ready as soon as somebody can be served, and each database has its policies or a reason to be without."""
+        """Where clients choose, ready as soon as somebody can be served, and each database has its policies or a reason
+        to be without. Where each has a place of its own, as soon as all can be served: an application counts with it.
+        """
         told = [(one, *one.ready()) for one in self.databases]
-        awaited = [one for one, ready, _ in told if not ready and not one.source.trouble]
-        ready = any(ready for _, ready, _ in told) and not awaited
+        if all(one.database for one in self._settings.listeners):
+            ready = all(ready for _, ready, _ in told)
+        else:
+            awaited = [one for one, ready, _ in told if not ready and not one.source.trouble]
+            ready = any(ready for _, ready, _ in told) and not awaited
         words = told[0][2] if len(told) == 1 else " | ".join(f"{one.name}: {words}" for one, _, words in told)
         # Without the collector it serves all the same, until the spool is full: then the policies say what happens.
         if self.shipper is not None and self.shipper.trouble is not None:
@@ -260,7 +273,6 @@ def _workload(settings: ProxySettings) -> Workload | None:
 def _config(settings: ProxySettings) -> ProxyConfig:
     identity = settings.identity
     return ProxyConfig(
-        database=settings.database,
         token="always" if identity.required else "asked" if identity.logins else "never",
         login=identity.login,
         source=_source_of_tokens(identity),
@@ -275,7 +287,8 @@ def certificate(settings: ProxySettings) -> Certificate | None:
     tls = settings.tls
     if tls is None:
         return None
-    own = SelfMade.for_host(settings.listen.host, tls.names) if tls.self_signed else None
+    names = (*(one.address.host for one in settings.listeners), *tls.names)
+    own = SelfMade.for_hosts(names) if tls.self_signed else None
     # Beside the spool: the one place that the gate may write to.
     beside = settings.at(settings.spool.path)
     certificate = Certificate(

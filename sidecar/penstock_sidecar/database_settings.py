@@ -11,6 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from penstock_sidecar.listening import Address
+
 
 class DatabaseSettings(BaseModel):
     """One database."""
@@ -29,3 +31,5 @@ class DatabaseSettings(BaseModel):
     upstream_ca_file: Path | None = None
     # The key of its hash masks, where resources come from files.
     mask_key_file: Path | None = None
+    # An address of its own, where every session is with it.
+    listen: Address | None = None

@@ -6,7 +6,6 @@ variable. Paths are relative to the directory. What the values set in motion is 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic_settings import SettingsError as UnreadableVariable
 
 from penstock_sidecar.database_settings import DatabaseSettings
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.listening import Address, Listener
 
 PREFIX = "PENSTOCK_"
 FILE = "proxy.yaml"
@@ -32,31 +32,6 @@ class SettingsError(ValueError):
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Address(_Model):
-    """A host and a port to listen on."""
-
-    host: str
-    port: Annotated[int, Field(ge=0, le=65535)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        host, colon, port = value.rpartition(":")
-        if not colon or not port.isdecimal():
-            raise ValueError("must be an address and a port, such as 127.0.0.1:5432")
-        return {"host": host.strip("[]"), "port": int(port)}
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine (or pod) can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
 
 class ControlConnection(_Model):
@@ -188,9 +163,22 @@ class ProxySettings(BaseSettings):
             raise ValueError(f"spool.maxBytes must be 1048576 or more for each of {self.processes} processes")
         if "/" in self.stream_owner:
             raise ValueError("name must not hold a slash")
-        if not self.listen.loopback:
-            self._check_reachable(self.listen.host)
+        self._check_listeners()
         return self
+
+    def _check_listeners(self) -> None:
+        """One address where clients choose, or one for each database."""
+        own = [one.listen for one in self.databases if one.listen is not None]
+        if own and len(own) < len(self.databases):
+            raise ValueError("databases: give listen to each of them, or to none, so that clients choose by dbname")
+        if own and "listen" in self.model_fields_set:
+            raise ValueError("give listen, where clients choose by dbname; or listen of each of databases, one of them")
+        places = [(one.host, one.port) for one in own if one.port]
+        if len(set(places)) < len(places):
+            raise ValueError("databases: two of them listen at one address")
+        for one in self.listeners:
+            if not one.address.loopback:
+                self._check_reachable(one.address.host)
 
     def _check_databases(self) -> None:
         """One or several, and all that each needs."""
@@ -239,6 +227,12 @@ class ProxySettings(BaseSettings):
                 mask_key_file=self.mask_key_file,
             ),
         )  # fmt: skip
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where clients connect."""
+        own = tuple(Listener(one.listen, one.name) for one in self.databases if one.listen is not None)
+        return own or (Listener(self.listen, self.database),)
 
     @property
     def stream_owner(self) -> str:

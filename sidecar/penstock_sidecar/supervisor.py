@@ -151,7 +151,8 @@ class Supervisor:
         registry.register(self._sums)
         self._health = HealthServer(self._ready, registry)
         self._tasks: list[asyncio.Task[None]] = []
-        self._sockets: list[socket.socket] = []
+        # Of each listener.
+        self._sockets: list[list[socket.socket]] = []
         self._stopping = asyncio.Event()
         # Set whenever one listens, or ended before it did.
         self._news = asyncio.Event()
@@ -182,26 +183,31 @@ class Supervisor:
                 await self.stop()
                 raise StartError("a worker ended before it listened, for the reason above")
         _log.info(
-            "listening", address=f"{settings.listen.host}:{self._sockets[0].getsockname()[1]}",
+            "listening", address=self._addresses(),
             health=f"{settings.health.host}:{health}", workers=len(self.workers),
         )  # fmt: skip
 
+    def _addresses(self) -> str:
+        """Where clients connect."""
+        there = zip(self._settings.listeners, self._sockets, strict=True)
+        return ", ".join(one.told(bound[0].getsockname()[1]) for one, bound in there)
+
     async def _listen(self) -> None:
         """Bind, as a gate with one process does, and leave accepting to the workers. Raises OSError."""
-        listen = self._settings.listen
-        server = await asyncio.get_running_loop().create_server(
-            asyncio.Protocol, listen.host, listen.port, start_serving=False
-        )
-        self._sockets = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
-        server.close()
-        for one in self._sockets:
-            one.setblocking(False)
-            one.listen(BACKLOG)
+        loop = asyncio.get_running_loop()
+        for address, _ in self._settings.listeners:
+            server = await loop.create_server(asyncio.Protocol, address.host, address.port, start_serving=False)
+            bound = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
+            self._sockets.append(bound)
+            server.close()
+            for one in bound:
+                one.setblocking(False)
+                one.listen(BACKLOG)
 
     async def stop(self) -> None:
         """Have all drain, ship and end."""
         self._stopping.set()
-        for one in self._sockets:
+        for one in (one for bound in self._sockets for one in bound):
             one.close()
         for worker in self.workers:
             if worker.process is not None:
@@ -226,13 +232,13 @@ class Supervisor:
 
     async def _live(self, worker: Worker) -> int:
         """One process from its start to its end; its status."""
-        descriptors = tuple(one.fileno() for one in self._sockets)
+        descriptors = tuple(tuple(one.fileno() for one in bound) for bound in self._sockets)
         place = Place(worker.number, len(self.workers), descriptors)
         process = await asyncio.create_subprocess_exec(
             # As this one was started.
             sys.executable, *sys.orig_argv[1:],
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LONGEST_LINE,
-            pass_fds=descriptors, env={**os.environ, VARIABLE: place.variable()},
+            pass_fds=[one for bound in descriptors for one in bound], env={**os.environ, VARIABLE: place.variable()},
         )  # fmt: skip
         worker.process = process
         _log.info("worker started", number=worker.number, pid=process.pid)

@@ -29,11 +29,11 @@ _LONGEST_LINE = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which worker it is, of how many, and the sockets that all of them accept at."""
+    """Which worker it is, of how many, and the sockets that all of them accept at, listener by listener."""
 
     number: int
     count: int
-    descriptors: tuple[int, ...]
+    descriptors: tuple[tuple[int, ...], ...]
 
     @classmethod
     def given(cls) -> Place | None:
@@ -41,15 +41,17 @@ class Place:
         given = os.environ.pop(VARIABLE, "")
         if not given:
             return None
-        number, count, *descriptors = map(int, given.split())
-        return cls(number, count, tuple(descriptors))
+        number, count, *listeners = given.split()
+        return cls(int(number), int(count), tuple(tuple(map(int, one.split(","))) for one in listeners))
 
     def variable(self) -> str:
         """The same for the environment."""
-        return " ".join(map(str, (self.number, self.count, *self.descriptors)))
+        listeners = (",".join(map(str, one)) for one in self.descriptors)
+        return " ".join((str(self.number), str(self.count), *listeners))
 
-    def sockets(self) -> list[socket.socket]:
-        return [socket.socket(fileno=descriptor) for descriptor in self.descriptors]
+    def sockets(self) -> list[list[socket.socket]]:
+        """Of each listener."""
+        return [[socket.socket(fileno=descriptor) for descriptor in one] for one in self.descriptors]
 
 
 def spool_of(path: Path, number: int) -> Path:

@@ -44,6 +44,8 @@ class Shop:
 
         # Further Databases of the namespace, and the Secrets with their credentials.
         self.others: dict[str, str] = {}
+        # What of their specs is otherwise than the first one's.
+        self.specs: dict[str, Json] = {}
         # What they and the first one select pods by.
         self.workloads: dict[str, Json] = {}
         # Those that are there and can't be read.
@@ -73,6 +75,7 @@ class Shop:
         document["metadata"]["name"] = database
         if database in self.others:
             document["spec"]["credentialsSecretRef"]["name"] = self.others[database]
+            document["spec"] |= self.specs.get(database, {})
         if database in self.workloads:
             document["spec"]["workloads"] = self.workloads[database]
         resources = [read_database(document), read_policy(self.policy)]

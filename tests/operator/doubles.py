@@ -14,6 +14,7 @@ from penstock_core.token_review import Pod
 from penstock_operator.cluster.access import Access
 from penstock_operator.cluster.api import Api
 from penstock_operator.cluster.watch import ObjectChange
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.objects import DATABASES, POLICIES
@@ -58,10 +59,23 @@ def token(audience: str = "penstock-control", life: float = 3600, subject: str =
 GOOD_TOKEN = token()
 
 
+def gated_pod(*databases: str) -> Json:
+    """As the API server has it."""
+    listed = json.dumps([{"name": name} for name in databases])
+    env = [{"name": "PENSTOCK_DATABASES", "value": listed}]
+    return {"metadata": {"uid": "u-1"}, "spec": {"initContainers": [{"name": "penstock-proxy", "env": env}]}}
+
+
 class Reviewer:
-    """An API server that reviews tokens: it knows one, and can be down."""
+    """An API server that reviews tokens, and shows their pods: it knows one of each, and can be down."""
 
     def __init__(self) -> None:
+        # What that pod's gate is for.
+        self.databases = ["shop"]
+        # The pod in its place.
+        self.pod: Json | None = None
+        # Pods that were looked at.
+        self.looked: list[str] = []
         self.asked: list[str] = []
         self.good = {GOOD_TOKEN}
         self.down = False
@@ -71,6 +85,9 @@ class Reviewer:
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
             raise httpx2.ConnectError("no route")
+        if request.method == "GET":
+            self.looked.append(request.url.path)
+            return httpx2.Response(200, json=self.pod or gated_pod(*self.databases))
         spec = json.loads(request.content)["spec"]
         assert spec["audiences"] == ["penstock-control"]
         self.asked.append(spec["token"])
@@ -84,6 +101,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def gated(reviewer: Reviewer) -> GatedDatabases:
+    return GatedDatabases(Api(Access("https://cluster.test", ""), httpx2.MockTransport(reviewer)))
 
 
 def tokens(reviewer: Reviewer, clock: Clock) -> Tokens:

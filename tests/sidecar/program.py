@@ -96,7 +96,8 @@ class Program:
             "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}},
             "spool": {"path": "spool"}, "graceSeconds": 1, "tls": {"selfSigned": True, "required": False},
         }  # fmt: skip
-        (directory / "proxy.yaml").write_text(yaml.safe_dump(settings | changes))
+        given = {name: value for name, value in (settings | changes).items() if value is not None}
+        (directory / "proxy.yaml").write_text(yaml.safe_dump(given))
 
     def _listening(self) -> dict[str, Any]:
         for _ in range(600):

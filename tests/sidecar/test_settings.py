@@ -296,6 +296,21 @@ def test_several_databases_each_with_what_is_its_own(tmp_path: Path, monkeypatch
     assert (only.name, only.upstream_ca_file) == ("staff", Path("ca.crt"))
 
 
+def test_several_databases_of_a_pod_each_with_an_address_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [(one.address.port, one.database) for one in alone(tmp_path).listeners] == [(5432, "shop")]
+    assert [(one.address.port, one.database) for one in alone(tmp_path, **SEVERAL).listeners] == [(5432, "")]
+    listed = [
+        {"name": "shop", "listen": "127.0.0.1:5432", "credentialsDir": "/credentials/shop"},
+        {"name": "staff", "listen": "127.0.0.1:5433", "credentialsDir": "/credentials/staff"},
+    ]
+    one = ("PENSTOCK_LISTEN", "PENSTOCK_DATABASE", "PENSTOCK_CREDENTIALS_DIR")
+    within(monkeypatch, {name: value for name, value in POD.items() if name not in one})
+    within(monkeypatch, {"PENSTOCK_DATABASES": json.dumps(listed)})
+    assert [(one.address.port, one.database) for one in read().listeners] == [(5432, "shop"), (5433, "staff")]
+
+
 EACH_OR_ALL = "credentialsDir, upstreamCaFile and maskKeyFile belong to database, or to each entry of databases"
 
 
@@ -316,6 +331,23 @@ EACH_OR_ALL = "credentialsDir, upstreamCaFile and maskKeyFile belong to database
         (SEVERAL | {"databases": [SHOP | {"password": "x"}]}, "databases.0.password: extra inputs"),
         (SEVERAL | {"databases": [SHOP | {"name": ""}]}, "databases.0.name: string should have at least 1"),
         (SEVERAL | {"databases": {"shop": SHOP}}, "databases: input should be a valid tuple"),
+        (
+            SEVERAL | {"databases": [SHOP | {"listen": "h:1"}, STAFF]},
+            "databases: give listen to each of them, or to none",
+        ),
+        (SEVERAL | {"databases": [SHOP | {"listen": "5432"}]}, "databases.0.listen: must be an address and a port"),
+        (
+            SEVERAL | {"databases": [SHOP | {"listen": "127.0.0.1:1"}], "listen": "127.0.0.1:2"},
+            "give listen, where clients choose by dbname; or listen of each of databases, one of them",
+        ),
+        (
+            SEVERAL | {"databases": [one | {"listen": "127.0.0.1:5432"} for one in (SHOP, STAFF)]},
+            "databases: two of them listen at one address",
+        ),
+        (
+            SEVERAL | {"databases": [SHOP | {"listen": "127.0.0.1:1"}, STAFF | {"listen": "0.0.0.0:5433"}]},
+            "listen: 0.0.0.0 is reachable from elsewhere, and tokens would cross the network in clear",
+        ),
     ],
 )
 def test_one_or_several_and_nothing_between(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

@@ -74,6 +74,22 @@ def write_resources(directory: Path, server: EmbeddedPostgres, mask: str = "emai
     beside.replace(directory / "workers.yaml")
 
 
+SECOND = """
+apiVersion: penstock.dev/v1alpha1
+kind: Database
+metadata: {{name: second, namespace: shop}}
+spec: {{host: 127.0.0.1, port: {port}, dbname: yard, tls: {{mode: disable}}, credentialsSecretRef: {{name: yard-db}}}}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: DatabaseAccessPolicy
+metadata: {{name: second, namespace: shop}}
+spec:
+  databaseRef: {{name: second}}
+  subjects: [{{identity: {{groups: [clerks]}}}}]
+  allow: [select]
+"""
+
+
 class Gate:
     """The running gate, and what its log and health tell of its workers."""
 
@@ -297,3 +313,33 @@ def test_nothing_is_left_where_the_supervisor_is_killed_and_fewer_leave_no_spool
     (fresh.program.directory / "credentials").rmdir()
     with pytest.raises(AssertionError, match=r"processes: 2 is less than before, and audit events wait in .*spool-3"):
         Gate(fresh.program.directory, server, processes=2)
+
+
+def test_each_database_has_an_address_of_its_own_in_all_workers(tmp_path: Path, server: EmbeddedPostgres) -> None:
+    (tmp_path / "second.yaml").write_text(SECOND.format(port=server.port))
+    own = {"credentialsDir": "credentials", "maskKeyFile": "mask.key", "listen": "127.0.0.1:0"}
+    alone = ("listen", "database", "credentialsDir", "maskKeyFile")
+    gate = Gate(
+        tmp_path, server, **dict.fromkeys(alone), databases=[{"name": name, **own} for name in ("yard", "second")],
+        resources=["workers.yaml", "second.yaml"],
+    )  # fmt: skip
+    try:
+        until(lambda: gate.get("/readyz").count("second: policy generation") == WORKERS, "all are ready")
+        (listening,) = [line for line in gate.program.log() if line.get("event") == "listening"]
+        seen: dict[int, set[str]] = {}
+        for port in [int(one.rpartition(":")[2]) for one in listening["address"].split(", ")]:
+            gate.program.port = port
+            # So many that each worker has had some.
+            with ThreadPoolExecutor(8) as pool:
+                emails = pool.map(lambda _: email(gate), range(24))
+            seen[port] = set(emails)
+        assert list(seen.values()) == [{"r***@example.com"}, {RAW}]
+    finally:
+        gate.program.clear_away()
+
+
+def email(gate: Gate) -> str:
+    with gate.connect() as session:
+        found = session.execute("SELECT email FROM people").fetchone()
+        assert found is not None
+        return str(found[0])

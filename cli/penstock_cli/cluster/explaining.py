@@ -6,7 +6,7 @@ What doesn't belong: deciding and showing decisions (`penstock_cli.check`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def explain(who: str, sql: str, sources: Sources, output: str, **where: Any) -> 
         return cluster_api(**where)
 
     identity, of_pod = _whose(who, api)
-    bundle = rules_for(sources.policies, where["namespace"], sources.database or of_pod, api)
+    bundle = rules_for(sources.policies, where["namespace"], _which(who, of_pod, sources.database), api)
     if sql and (sources.catalog is not None or sources.url is not None):
         catalog = given(sources.catalog, sources.url, sources.password_file)
         sys.exit(1 if _decided(bundle, identity, sql, catalog, output) else 0)
@@ -65,14 +65,24 @@ def explain(who: str, sql: str, sources: Sources, output: str, **where: Any) -> 
     _rules(bundle, identity, output)
 
 
-def _whose(who: str, api: Any) -> tuple[Identity, str]:
-    """The identity, and of a pod the Database that it is for."""
+def _which(who: str, of_pod: Sequence[str], wanted: str) -> str:
+    """The Database that is meant."""
+    if of_pod and wanted and wanted.rpartition("/")[2] not in of_pod:
+        raise Unusable(f"the gate of the pod {who} is for {', '.join(of_pod)}, not for {wanted}")
+    if len(of_pod) > 1 and not wanted:
+        raise Unusable(f"say which Database: --database NAME; the gate of the pod {who} is for {', '.join(of_pod)}")
+    return wanted or "".join(of_pod)
+
+
+def _whose(who: str, api: Any) -> tuple[Identity, Sequence[str]]:
+    """The identity, and of a pod the Databases that it is for."""
     from penstock_cli.check.identities import FORMS, IdentityError, identity  # noqa: PLC0415 # as in `explain`
     from penstock_core.identity import Identity, Workload  # noqa: PLC0415 # as in `explain`
+    from penstock_operator.inject.annotations import DATABASE, listed  # noqa: PLC0415 # as in `explain`
 
     if ":" in who:
         try:
-            return identity([who]), ""
+            return identity([who]), ()
         except IdentityError as error:
             raise Unusable(str(error)) from None
     if not who or "/" in who:
@@ -81,7 +91,7 @@ def _whose(who: str, api: Any) -> tuple[Identity, str]:
     pod, _ = cluster.call("GET", f"/api/v1/namespaces/{quote(cluster.namespace, safe='')}/pods/{quote(who, safe='')}")
     metadata = pod["metadata"]
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
-    wanted = (metadata.get("annotations") or {}).get("penstock.dev/database")
+    wanted = listed((metadata.get("annotations") or {}).get(DATABASE, ""))
     if not wanted:
         raise Unusable(f"the pod {who} has no annotation penstock.dev/database: its statements pass no gate")
     return Identity(Workload(metadata["namespace"], account, metadata["name"], metadata.get("uid") or "")), wanted

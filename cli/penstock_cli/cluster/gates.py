@@ -58,7 +58,7 @@ def status(all_namespaces: bool, output: str, **where: Any) -> None:
 
 
 def rows(api: ClusterApi, *, everywhere: bool) -> list[Json]:
-    """A row for each pod, by namespace and name; of a gateway, one for each of its databases."""
+    """A row for each database of each pod, by namespace and name."""
     from penstock_operator.inject.annotations import INJECTED_LABEL  # noqa: PLC0415 # as above
     from penstock_operator.objects import DATABASES, GROUP_PATH  # noqa: PLC0415 # as above
 
@@ -115,8 +115,10 @@ def figures(told: Iterable[Sample], database: str) -> dict[str, float]:
 
 def _databases(pod: Json, told: Iterable[Sample]) -> list[str]:
     """Which a pod's gate is for: its annotation says so; of a gateway, it itself."""
-    if (name := _annotations(pod).get("penstock.dev/database")) is not None:
-        return [name]
+    from penstock_operator.inject.annotations import DATABASE, listed  # noqa: PLC0415 # as in `status`
+
+    if names := listed(_annotations(pod).get(DATABASE, "")):
+        return [*names]
     return sorted({one.database for one in told if one.database is not None}) or [""]
 
 

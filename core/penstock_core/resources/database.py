@@ -86,7 +86,8 @@ class DatabaseSpec(Model):
     """What in the database is sensitive."""
     workloads: PodSelector | None = None
     """Pods of the namespace that get a gate to this database without an annotation of theirs, where the namespace has
-    the label `penstock.dev/inject` (docs/annotations.md). A pod that two Databases select is refused."""
+    the label `penstock.dev/inject` (docs/annotations.md). A pod that several Databases
+    select has a gate to each, once its annotations or its namespace's say which is first."""
     suspended: Suspension | None = None
     """While it is there, nobody has access, whatever policies say: all sessions are ended at once, with what they run
     cancelled, and none begins. `kubectl penstock suspend` writes it; docs/kubectl.md."""

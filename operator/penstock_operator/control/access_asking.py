@@ -29,6 +29,7 @@ from penstock_core.token_review import Pod
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Json
 from penstock_operator.control.callers import CallerError, TooLargeError, body_of, caller_of, problem
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.kept_requests import KeptRequests
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.request_objects import name_of, path_of
@@ -162,9 +163,10 @@ def _refused(why: str) -> Answered:
 class AskedAccess:
     """The call."""
 
-    def __init__(self, asker: AccessAsker, tokens: Tokens) -> None:
+    def __init__(self, asker: AccessAsker, tokens: Tokens, gated: GatedDatabases) -> None:
         self._asker = asker
         self._tokens = tokens
+        self._gated = gated
 
     async def post(self, request: Request) -> Response:
         """An `AskingAccess`, which is answered with an `Answered`."""
@@ -172,7 +174,9 @@ class AskedAccess:
             pod = await caller_of(request, self._tokens)
             if request.path_params["owner"] != pod.uid:
                 return problem(403, "a pod asks for itself alone: its uid is the owner")
-            answered = await self._asker.ask(pod, AskingAccess.read(await body_of(request, MOST_BODY_BYTES)))
+            asking = AskingAccess.read(await body_of(request, MOST_BODY_BYTES))
+            await self._gated.refuse_others(pod, asking.database_ref.name)
+            answered = await self._asker.ask(pod, asking)
         except TooLargeError:
             return problem(413, f"a request is at most {MOST_BODY_BYTES} bytes")
         except ClientDisconnect:

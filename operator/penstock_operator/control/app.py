@@ -25,6 +25,7 @@ from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.lasting import Lasting, LastingResponse, Listener, Notice
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
@@ -58,18 +59,21 @@ class Control:
         review_tokens: Sequence[str] = (),
         reader: tuple[str, str] = ("", ""),
         lost: LostEvents | None = None,
+        *,
+        gated: GatedDatabases,
     ) -> None:
         """`reader`: namespace and service account of who may read what gates reported; `lost`: who is told of events
-        that went with their pod.
+        that went with their pod; `gated`: which Databases a pod may ask about.
         """
         self.policies = policies
         self.holder = holder
         self.tokens = tokens
+        self.gated = gated
         self.shape = shape
         self.metrics = metrics
         self.intake = ReviewIntake(review_tokens)
         self.reports = GateReports()
-        self.reporting = Reporting(self.reports, policies, tokens, reader, lost)
+        self.reporting = Reporting(self.reports, policies, tokens, gated, reader, lost)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = Notice()
 
@@ -144,13 +148,14 @@ class Control:
         """The bundle of a Database now and at each change, one JSON document a line; a blank line every 15 seconds."""
         if self.policies.lacking:
             return problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
+        namespace, database = request.path_params["namespace"], request.path_params["database"]
         try:
             caller = await caller_of(request, self.tokens)
+            if caller.namespace != namespace:
+                raise CallerError(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
+            await self.gated.refuse_others(caller, database)
         except CallerError as refusal:
             return problem(refusal.status, str(refusal))
-        namespace, database = request.path_params["namespace"], request.path_params["database"]
-        if caller.namespace != namespace:
-            return problem(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
         topic = self.policies.topic(namespace, database)
         if topic is None:
             # Of one that is there and not valid, nobody knows what it would be.
@@ -195,10 +200,14 @@ class Secured:
 
 
 def _rest(control: Control, asker: AccessAsker) -> Starlette:
-    asked = Asked(control.holder, control.tokens, control.metrics, control.stopping)
+    asked = Asked(control.holder, control.tokens, control.gated, control.metrics, control.stopping)
     app = Starlette(
         routes=[
-            Route("/v1/streams/{owner}/access/requests", AskedAccess(asker, control.tokens).post, methods=["POST"]),
+            Route(
+                "/v1/streams/{owner}/access/requests",
+                AskedAccess(asker, control.tokens, control.gated).post,
+                methods=["POST"],
+            ),
             Route("/v1/streams/{owner}/requests", asked.post, methods=["POST"]),
             Route("/v1/streams/{owner}/requests/{name}", asked.get, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from penstock_core.approvals.asking import MOST_BODY_BYTES, Answered, Asking
 from penstock_core.token_review import Pod
 from penstock_operator.control.callers import CallerError, TooLargeError, body_of, caller_of, problem
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.requests_holder import RequestsHolder, UnavailableError
 from penstock_operator.control.requests_trust import NotItsOwnError
@@ -27,10 +28,16 @@ class Asked:
     """Both calls."""
 
     def __init__(
-        self, holder: RequestsHolder, tokens: Tokens, metrics: ControlMetrics, stopping: asyncio.Event
+        self,
+        holder: RequestsHolder,
+        tokens: Tokens,
+        gated: GatedDatabases,
+        metrics: ControlMetrics,
+        stopping: asyncio.Event,
     ) -> None:
         self._holder = holder
         self._tokens = tokens
+        self._gated = gated
         self._metrics = metrics
         self._stopping = stopping
 
@@ -38,7 +45,9 @@ class Asked:
         """May this statement run now? An `Asking`, which is answered with an `Answered`."""
         try:
             pod = await self._owner(request)
-            answered = await self._holder.ask(pod, Asking.read(await body_of(request, MOST_BODY_BYTES)))
+            asking = Asking.read(await body_of(request, MOST_BODY_BYTES))
+            await self._gated.refuse_others(pod, asking.database_ref.name)
+            answered = await self._holder.ask(pod, asking)
         except TooLargeError:
             return problem(413, f"a request is at most {MOST_BODY_BYTES} bytes")
         except ClientDisconnect:

@@ -1,4 +1,5 @@
-"""Audit events that went with a pod before the collector had them: counted, and told by an event on the Database.
+"""Audit events that went with a pod before the collector had them: counted once, and told by an event on each Database
+of its gate.
 
 It is the pod's own word, as it ends. What doesn't belong: what its trail shows, which is cut off there.
 """
@@ -25,19 +26,20 @@ class LostEvents:
     def __init__(self, api: Api, counter: Counter) -> None:
         self._api = api
         self._counter = counter
-        # By the pod's uid, so that what is said twice is counted once.
-        self._known: OrderedDict[str, int] = OrderedDict()
+        # By the pod's uid, what was told of each Database: what is said twice is counted once.
+        self._known: OrderedDict[str, dict[str, int]] = OrderedDict()
 
     async def tell(self, pod: Pod, database: str, uid: str, count: int) -> None:
         """A pod lost so many; `uid` is the Database's."""
-        more = count - self._known.get(pod.uid, 0)
-        if more <= 0:
+        known = self._known.setdefault(pod.uid, {})
+        if count <= known.get(database, 0):
             return
-        self._known[pod.uid] = count
+        more = count - max(known.values(), default=0)
+        known[database] = count
         self._known.move_to_end(pod.uid)
         while len(self._known) > _MOST_PODS:
             self._known.popitem(last=False)
-        self._counter.inc(more)
+        self._counter.inc(max(more, 0))
         words = (
             f"{count} audit events are lost: pod {pod.name} ended before the collector had taken them; "
             "its streams in the trail are cut off there"

@@ -20,6 +20,7 @@ from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
 from penstock_operator.control.app import Control, Secured
 from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
@@ -56,8 +57,8 @@ async def run(settings: ControlSettings) -> None:
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         reader, lost = (settings.namespace, settings.operator_account), LostEvents(api, metrics.lost)
-        tokens = Tokens(api, CONTROL_AUDIENCE)
-        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost)
+        tokens, gated = Tokens(api, CONTROL_AUDIENCE), GatedDatabases(api)
+        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost, gated=gated)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:

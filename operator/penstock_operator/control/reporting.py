@@ -1,6 +1,6 @@
 """Gates that report (`POST /v1/gates/{database}`), and the operator that reads what they said (`GET /v1/gates`).
 
-A pod reports of a Database of its own namespace, and for itself alone. What doesn't belong: what is kept
+A pod reports of a Database that its gate is for, and for itself alone. What doesn't belong: what is kept
 (`gate_reports.py`).
 """
 
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from penstock_core.gate_report import MOST_BODY_BYTES, GateReport
 from penstock_operator.control.callers import CallerError, TooLargeError, body_of, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.gated_databases import GatedDatabases
 from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.tokens import Tokens
@@ -29,6 +30,7 @@ class Reporting:
         reports: GateReports,
         policies: Policies,
         tokens: Tokens,
+        gated: GatedDatabases,
         reader: tuple[str, str],
         lost: LostEvents | None = None,
     ) -> None:
@@ -39,12 +41,15 @@ class Reporting:
         self._reports = reports
         self._policies = policies
         self._tokens = tokens
+        self._gated = gated
         self._reader = reader
 
     async def post(self, request: Request) -> Response:
         """A GateReport, of the pod that the token is of."""
+        database = request.path_params["database"]
         try:
             pod = await caller_of(request, self._tokens)
+            await self._gated.refuse_others(pod, database)
             body = await body_of(request, MOST_BODY_BYTES)
             report = GateReport.read(body)
         except TooLargeError:
@@ -55,7 +60,6 @@ class Reporting:
             return problem(refusal.status, str(refusal))
         except ValueError as error:
             return problem(400, str(error))
-        database = request.path_params["database"]
         if database not in self._policies.databases(pod.namespace):
             return problem(404, f"there is no Database {database} in {pod.namespace}")
         self._reports.received(pod, database, report, len(body))

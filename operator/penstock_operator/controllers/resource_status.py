@@ -179,13 +179,13 @@ def _seen(name: str, holdings: Holdings, read: _Read, digest: str) -> Seen | Non
     if database is None:
         return None
     gates = holdings.gates.get(name, {})
-    pods = [pod for pod in holdings.pods if pod.database == name or (not pod.database and pod.uid in gates)]
+    pods = [pod for pod in holdings.pods if name in pod.databases or (not pod.databases and pod.uid in gates)]
     return Seen(database, digest, pods, gates, settled=name not in holdings.unsettled, silent=holdings.silent)
 
 
 def _named_pods(name: str, holdings: Holdings, seen: Seen | None) -> Json:
     """By what is the matter with them."""
-    pods = [pod.name for pod in holdings.pods if pod.database == name] if seen is None else [p.name for p in seen.pods]
+    pods = [pod.name for pod in holdings.pods if name in pod.databases] if seen is None else [p.name for p in seen.pods]
     found: dict[str, Sequence[str]] = {"governed": pods, "stale": (), "unreachable": (), "outdated": (), "around": ()}
     if seen is not None:
         found |= {"stale": seen.stale, "unreachable": seen.unreachable, "outdated": seen.outdated}
@@ -262,7 +262,7 @@ def _revoking(policy: DatabaseAccessPolicy) -> str:
 
 
 def _governs(policy: DatabaseAccessPolicy, pod: GovernedPod) -> bool:
-    return pod.database == policy.spec.database_ref.name and is_for(
+    return policy.spec.database_ref.name in pod.databases and is_for(
         policy, Identity(Workload(policy.namespace, pod.account, pod.name))
     )
 

@@ -31,6 +31,7 @@ from penstock_operator.inject.bounds import refuse_crowded_pod
 from penstock_operator.inject.choice import NamespaceDefault, choose
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.same_container import is_same_container, is_same_volume
+from penstock_operator.inject.served import Served, served
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
 
 
@@ -107,34 +108,37 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     if not chosen.wanted:
         return [], [*chosen.warnings]
     refuse_crowded_pod(pod)
-    wanted = replace(wishes.read(annotations), database=chosen.database, end_seconds=_end_seconds(pod))
-    bundle = _bundle(namespace, wanted, lookup)
-    upstream = _upstream(bundle.database)
+    wanted = replace(wishes.read(annotations), databases=chosen.databases, end_seconds=_end_seconds(pod))
+    bundles = _bundles(namespace, wanted, lookup)
+    places = served(wanted)
+    upstreams = [_upstream(one.database, place.port) for one, place in zip(bundles, places, strict=True)]
     if not shape.native_sidecars:
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
     isolation.refuse_sharing(pod)
-    _refuse_taken(pod, wanted, shape, upstream)
-    isolation.refuse_misleading(pod, _hosts(bundle.database, shape))
+    _refuse_taken(pod, wanted, places)
+    _refuse_named(pod, sidecar.volumes(shape, upstreams))
+    isolation.refuse_misleading(pod, _hosts(bundles, shape))
     isolation.refuse_reaching(pod, _credentials(namespace, lookup), shape.host_paths)
     ranges = lookup.limit_ranges(namespace)
     resources = compute.fitted(sidecar.resources_of(shape, wanted), pod, ranges)
     whole_pods.refuse_without_room(pod, resources, ranges, lookup.resource_quotas(namespace))
     account = pod["spec"].get("serviceAccountName") or "default"
-    warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(namespace, account))
+    warnings = wishes.unknown(annotations)
+    warnings += [word for one in bundles for word in _uncovered(one, Workload(namespace, account))]
     warnings += placement.warnings(pod) + compute.warnings(resources, pod)
     patch = Patch(pod)
-    kept = _add_sidecar(patch, sidecar.container(shape, wanted, upstream, resources), sidecar.volumes(shape, upstream))
+    made = sidecar.container(shape, wanted, upstreams, resources)
+    kept = _add_sidecar(patch, made, sidecar.volumes(shape, upstreams))
     if not kept and _injected(pod):
         warnings.append(f"container {sidecar.CONTAINER} was not the one that Penstock makes; it was replaced")
-    variables = environment.variables(
-        port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
-    )
-    warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
+    variables = _variables(places, bundles, account, wanted.url_variable)
+    warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER, [one.prefix for one in places])
     warnings += detours.warnings(patch.document, _databases(namespace, lookup))
-    stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: str(bundle.generation)}
+    generations = ",".join(str(one.generation) for one in bundles)
+    stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: generations}
     # A second look keeps the first one's word.
     stamps |= {name: annotations[name] for name in stamps if kept and name in annotations}
-    _stamp(patch, {wishes.INJECT: "true", wishes.DATABASE: wanted.database, **stamps})
+    _stamp(patch, {wishes.INJECT: "true", wishes.DATABASE: ",".join(wanted.databases), **stamps})
     return patch.operations, warnings
 
 
@@ -144,30 +148,57 @@ def _end_seconds(pod: Json) -> int:
     return seconds if isinstance(seconds, int) and seconds >= 0 else _DEFAULT_END_SECONDS
 
 
-def _bundle(namespace: str, wanted: InjectionRequest, lookup: Lookup) -> Bundle:
+def _variables(places: Sequence[Served], bundles: Sequence[Bundle], user: str, url_variable: str) -> dict[str, str]:
+    """Those of all Databases. Raises Refusal."""
+    found: dict[str, str] = {}
+    if url_variable in environment.LIBPQ:
+        raise Refusal(
+            f"the annotation {wishes.PREFIX}url-variable is {url_variable}, which libpq reads for something else; "
+            "choose another name, such as DATABASE_URL"
+        )
+    for place, bundle in zip(places, bundles, strict=True):
+        more = environment.variables(
+            port=place.port, user=user, dbname=bundle.database.spec.dbname, url_variable=url_variable,
+            prefix=place.prefix,
+        )  # fmt: skip
+        taken = next((name for name in more if name in found), None)
+        if taken is not None:
+            raise Refusal(
+                f"the variable {taken} would be the Database {place.name}'s and another one's; choose another "
+                f"{wishes.PREFIX}url-variable or {wishes.PREFIX}variable-prefix"
+            )
+        found |= more
+    return found
+
+
+def _bundles(namespace: str, wanted: InjectionRequest, lookup: Lookup) -> list[Bundle]:
     names = lookup.databases(namespace)
     there = f"Databases in the namespace {namespace}: {', '.join(names) or 'none'}"
-    if not wanted.database:
+    if not wanted.databases:
         raise Refusal(f"the annotation {wishes.PREFIX}database is missing; {there}")
-    bundle = lookup.bundle(namespace, wanted.database)
-    if bundle is None and wanted.database in names:
-        raise Refusal(f"the Database {wanted.database} is not valid; kubectl describe database {wanted.database}")
-    if bundle is None:
-        raise Refusal(f"there is no Database {wanted.database}; {there}")
-    return bundle
+    found = []
+    for name in wanted.databases:
+        bundle = lookup.bundle(namespace, name)
+        if bundle is None and name in names:
+            raise Refusal(f"the Database {name} is not valid; kubectl describe database {name}")
+        if bundle is None:
+            raise Refusal(f"there is no Database {name}; {there}")
+        found.append(bundle)
+    return found
 
 
-def _upstream(database: Database) -> DatabaseSecrets:
+def _upstream(database: Database, port: int) -> DatabaseSecrets:
     ca = database.spec.tls.ca_secret_ref
     credentials = database.spec.credentials_secret_ref.name
     if ca is None:
-        return DatabaseSecrets(database.name, credentials)
-    return DatabaseSecrets(database.name, credentials, ca.name, ca.key)
+        return DatabaseSecrets(database.name, credentials, port=port)
+    return DatabaseSecrets(database.name, credentials, ca.name, ca.key, port)
 
 
-def _hosts(database: Database, shape: Shape) -> set[str]:
+def _hosts(bundles: Sequence[Bundle], shape: Shape) -> set[str]:
     """Whom the sidecar speaks with."""
-    names = (database.spec.host, urlsplit(shape.control_url).hostname, urlsplit(shape.collector_url).hostname)
+    databases = (one.database.spec.host for one in bundles)
+    names = (*databases, urlsplit(shape.control_url).hostname, urlsplit(shape.collector_url).hostname)
     return {name.rstrip(".").lower() for name in names if name}
 
 
@@ -195,24 +226,31 @@ def _injected(pod: Json) -> bool:
     return stamped and any(map(sidecar.is_ours, pod["spec"].get("initContainers") or []))
 
 
-def _refuse_taken(pod: Json, wanted: InjectionRequest, shape: Shape, upstream: DatabaseSecrets) -> None:
-    """Names and ports that the sidecar needs must be free."""
-    if wanted.port == wanted.health_port:
-        raise Refusal(f"the annotations ask for port {wanted.port} twice; choose another {wishes.PREFIX}health-port")
+def _refuse_taken(pod: Json, wanted: InjectionRequest, places: Sequence[Served]) -> None:
+    """Ports that the sidecar needs must be free."""
+    ours = {wanted.health_port: ("would take", "health-port")}
+    for one in places:
+        what = "would take" if len(places) == 1 else f"would take for the Database {one.name}"
+        ours[one.port] = (what, "port")
     for _, _, container in environment.applications(pod, sidecar.CONTAINER):
         for port in container.get("ports") or []:
             number = port.get("containerPort")
-            if number in (wanted.port, wanted.health_port) and port.get("protocol", "TCP") == "TCP":
-                which = "port" if number == wanted.port else "health-port"
+            if number in ours and port.get("protocol", "TCP") == "TCP":
+                what, which = ours[number]
+                free = "a free one" if which == "health-port" or len(places) == 1 else "free ones, one for each"
                 raise Refusal(
-                    f"container {container.get('name')} has port {number}, which the sidecar would take; "
-                    f"set the annotation {wishes.PREFIX}{which} to a free one"
+                    f"container {container.get('name')} has port {number}, which the sidecar {what}; "
+                    f"set the annotation {wishes.PREFIX}{which} to {free}"
                 )
+
+
+def _refuse_named(pod: Json, volumes: Sequence[Json]) -> None:
+    """So must the names of its container and volumes."""
     injected = _injected(pod)
     for kind in (*environment.CONTAINER_LISTS, "ephemeralContainers"):
         if any(map(sidecar.is_ours, pod["spec"].get(kind) or [])) and not (injected and kind == "initContainers"):
             raise Refusal(f"the container name {sidecar.CONTAINER} is reserved for the sidecar; rename that container")
-    ours = {volume["name"]: volume for volume in sidecar.volumes(shape, upstream)}
+    ours = {volume["name"]: volume for volume in volumes}
     for volume in pod["spec"].get("volumes") or []:
         name = volume.get("name")
         if name in ours and not injected and not is_same_volume(volume, ours[name]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 PREFIX = "penstock.dev/"
@@ -44,11 +44,15 @@ class Resources:
 class InjectionRequest:
     """What a pod asked for; defaults stand for what it didn't say."""
 
-    database: str = ""
-    port: int = 5432
+    # Names of Databases, as they are listed: a gate serves each.
+    databases: tuple[str, ...] = ()
+    # Of the first Databases; the others' come after them.
+    ports: tuple[int, ...] = (5432,)
     health_port: int = 9187
     url_variable: str = ""
     resources: Resources | None = None
+    # How the variables of a Database begin, by its name; of those that are not there, with that name.
+    prefixes: Mapping[str, str] = field(default_factory=dict)
     # How long the pod may take to end: not an annotation, but the pod's own.
     end_seconds: int = 30
 
@@ -131,10 +135,16 @@ def unknown(annotations: Mapping[str, str]) -> list[str]:
     return warnings
 
 
-def _name(text: str) -> str:
-    if not _DNS_NAME.fullmatch(text):
+def listed(text: str) -> tuple[str, ...]:
+    """What commas are between; nothing in nothing. Names are not looked at."""
+    return tuple(part.strip() for part in text.split(",")) if text.strip() else ()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = listed(text)
+    if not names or not all(map(_DNS_NAME.fullmatch, names)):
         raise ValueError
-    return text
+    return names
 
 
 def _port(text: str) -> int:
@@ -142,6 +152,20 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1024 <= int(text) <= 65535):
         raise ValueError
     return int(text)
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    return tuple(_port(one.strip()) for one in text.split(","))
+
+
+def _prefixes(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, prefix = (piece.strip() for piece in part.partition("="))
+        if not _DNS_NAME.fullmatch(name) or not _VARIABLE.fullmatch(prefix) or name in found:
+            raise ValueError
+        found[name] = prefix.rstrip("_") + "_"
+    return found
 
 
 def _variable(text: str) -> str:
@@ -168,10 +192,21 @@ def _resources(text: str) -> Resources:
 
 
 WISHES: dict[str, Wish] = {
-    "database": Wish("database", _name, "the name of one Database in the pod's namespace: a gate is of one"),
-    "port": Wish("port", _port, "a port from 1024 to 65535 for the application to connect to on 127.0.0.1"),
+    "database": Wish(
+        "databases", _names,
+        "the name of a Database in the pod's own namespace, or several with commas between them: a gate serves each",
+    ),
+    "port": Wish(
+        "ports", _ports,
+        "a port from 1024 to 65535 for the application to connect to on 127.0.0.1, or one for each Database with "
+        "commas between them",
+    ),
     "health-port": Wish("health_port", _port, "a port from 1024 to 65535 for the sidecar's probes and metrics"),
     "url-variable": Wish("url_variable", _variable, "the name of an environment variable that gets the database's URL"),
+    "variable-prefix": Wish(
+        "prefixes", _prefixes,
+        'how the variables of a Database other than the first begin, e.g. "billing=LEDGER" for LEDGER_PGHOST',
+    ),
     "resources": Wish(
         "resources", _resources,
         'cpu and memory for the sidecar, e.g. "cpu=50m,memory=128Mi" (both request and limit) or "limits.cpu=1"',

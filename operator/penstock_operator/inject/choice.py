@@ -1,4 +1,4 @@
-"""Whether a pod gets a gate, and to which Database: as it says itself, or as its namespace has it for all.
+"""Whether a pod gets a gate, and to which Databases: as it says itself, or as its namespace has it for all.
 
 A namespace says so by the label `penstock.dev/inject`, which the API server itself reads: pods of no other namespace
 depend on control for it. What doesn't belong: what the pod is given (`admit.py`).
@@ -6,7 +6,7 @@ depend on control for it. What doesn't belong: what the pod is given (`admit.py`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock_core.resources import Database
@@ -27,8 +27,8 @@ class Choice:
     """What becomes of one pod."""
 
     wanted: bool
-    # Empty where nobody named one.
-    database: str = ""
+    # In their order; empty where nobody named one.
+    databases: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -38,7 +38,7 @@ class NamespaceDefault:
 
     namespace: str
     text: str
-    database: str
+    databases: tuple[str, ...]
 
     @classmethod
     def read(cls, namespace: str, metadata: Json) -> NamespaceDefault | None:
@@ -48,8 +48,7 @@ class NamespaceDefault:
             return None
         if text not in (SELECTED, ENABLED, REQUIRED):
             raise Refusal(f"the label {INJECT} of the namespace {namespace} is {text!r}; {_FORM}")
-        database = str((metadata.get("annotations") or {}).get(DATABASE, "")).strip()
-        return cls(namespace, text, database)
+        return cls(namespace, text, wishes.listed(str((metadata.get("annotations") or {}).get(DATABASE, ""))))
 
 
 def choose(pod: Json, default: NamespaceDefault | None, databases: Mapping[str, Database | None]) -> Choice:
@@ -58,28 +57,31 @@ def choose(pod: Json, default: NamespaceDefault | None, databases: Mapping[str, 
     `databases`: those of the namespace, by name; None stands for one that is not valid.
     """
     annotations, labels = pod["metadata"].get("annotations") or {}, pod["metadata"].get("labels") or {}
-    own = annotations.get(DATABASE, "").strip()
+    own = wishes.listed(annotations.get(DATABASE, ""))
     if default is None:
         wishes.refuse_slips(annotations, labels)
         return Choice(wishes.wants_sidecar(annotations), own)
     selecting = _selecting(labels, databases, default)
     if INJECT in annotations and not wishes.wants_sidecar(annotations):
         return _without(default, selecting)
-    if selecting and own and own != selecting:
+    unnamed = [name for name in selecting if name not in own]
+    if own and unnamed:
         raise Refusal(
-            f"the Database {selecting} selects this pod (spec.workloads), and its annotation {DATABASE} is {own}; take "
-            "the annotation away, or change the pod's labels"
+            f"{_select(unnamed)}, and its annotation {DATABASE} is {', '.join(own)}; name "
+            f"{'it' if len(unnamed) == 1 else 'them'} there, too, take the annotation away, or change the pod's labels"
         )
     if default.text == SELECTED and not selecting:
         wishes.refuse_slips(annotations, labels)
-        return Choice(INJECT in annotations, own or default.database)
+        return Choice(INJECT in annotations, own or default.databases)
     if INJECT not in annotations:
         wishes.refuse_labels(labels)
-    return Choice(wanted=True, database=own or selecting or _named(annotations, default))
+    return Choice(True, own or _ordered(selecting, default) or _named(annotations, default))
 
 
-def _selecting(labels: Mapping[str, str], databases: Mapping[str, Database | None], default: NamespaceDefault) -> str:
-    """The Database that selects a pod with these labels, if one does."""
+def _selecting(
+    labels: Mapping[str, str], databases: Mapping[str, Database | None], default: NamespaceDefault
+) -> tuple[str, ...]:
+    """The Databases that select a pod with these labels."""
     found = []
     for name, database in sorted(databases.items()):
         if database is None:
@@ -91,19 +93,32 @@ def _selecting(labels: Mapping[str, str], databases: Mapping[str, Database | Non
                 )
         elif database.spec.workloads is not None and database.spec.workloads.selects(labels):
             found.append(name)
-    if len(found) > 1:
+    return tuple(found)
+
+
+def _ordered(selecting: Sequence[str], default: NamespaceDefault) -> tuple[str, ...]:
+    """The first one has the variables that applications read by themselves, and is nobody's by chance."""
+    order = tuple(name for name in default.databases if name in selecting)
+    if len(selecting) > 1 and len(order) < len(selecting):
         raise Refusal(
-            f"the Databases {', '.join(found)} all select this pod (spec.workloads), and a pod has one gate, to one "
-            "Database; narrow their selectors, or change the pod's labels"
+            f"{_select(selecting)}, and nobody says which comes first, the one that PGHOST and PGPORT lead "
+            f"to; list them in the annotation {DATABASE} of the pod or its namespace, in that order, or narrow their "
+            "selectors"
         )
-    return found[0] if found else ""
+    return order if len(selecting) > 1 else tuple(selecting)
 
 
-def _without(default: NamespaceDefault, selecting: str) -> Choice:
+def _select(names: Sequence[str]) -> str:
+    """Who selects it, in words."""
+    if len(names) == 1:
+        return f"the Database {names[0]} selects this pod (spec.workloads)"
+    return f"the Databases {', '.join(names)} all select this pod (spec.workloads)"
+
+
+def _without(default: NamespaceDefault, selecting: Sequence[str]) -> Choice:
     if selecting:
         raise Refusal(
-            f"the Database {selecting} selects this pod (spec.workloads), which then has no way out; remove "
-            f'{INJECT}: "false", or change its labels'
+            f'{_select(selecting)}, which then has no way out; remove {INJECT}: "false", or change its labels'
         )
     if default.text == REQUIRED:
         raise Refusal(
@@ -113,9 +128,9 @@ def _without(default: NamespaceDefault, selecting: str) -> Choice:
     return Choice(wanted=False, warnings=(_WITHOUT,) if default.text == ENABLED else ())
 
 
-def _named(annotations: Mapping[str, str], default: NamespaceDefault) -> str:
-    if default.database or INJECT in annotations:
-        return default.database
+def _named(annotations: Mapping[str, str], default: NamespaceDefault) -> tuple[str, ...]:
+    if default.databases or INJECT in annotations:
+        return default.databases
     raise Refusal(
         f"pods of the namespace {default.namespace} get a gate (its label {INJECT}), and neither it nor the pod says "
         f"to which Database; set the annotation {DATABASE} on the namespace, or on the pod"

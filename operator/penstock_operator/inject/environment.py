@@ -6,11 +6,14 @@ environment (`sidecar.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from penstock_operator.inject.patch import Json, Patch
+
+# What leads to the sidecar.
+LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")
 
 # With any of these set, libpq would go elsewhere, ask for TLS on loopback, or hold a credential of its own.
 FORBIDDEN = (
@@ -26,14 +29,17 @@ EMPTIED = ("PGHOSTADDR", "PGSERVICEFILE", "PGPASSWORD", "PGPASSFILE")
 CONTAINER_LISTS = ("initContainers", "containers")
 
 
-def variables(*, port: int, user: str, dbname: str, url_variable: str) -> dict[str, str]:
-    """The variables of every container of the application, in the order in which they stand."""
-    found = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": user, "PGDATABASE": dbname, "PGSSLMODE": "disable"}
+def variables(*, port: int, user: str, dbname: str, url_variable: str, prefix: str = "") -> dict[str, str]:
+    """The variables of every container of the application for one Database, in the order in which they stand.
+
+    `prefix`: how their names begin.
+    """
+    found = dict(zip(LIBPQ, ("127.0.0.1", str(port), user, dbname, "disable"), strict=True))
     if url_variable:
         found[url_variable] = (
             f"postgresql://{quote(user, safe='')}@127.0.0.1:{port}/{quote(dbname, safe='')}?sslmode=disable"
         )
-    return found
+    return {f"{prefix}{name}": value for name, value in found.items()}
 
 
 def applications(pod: Json, sidecar: str) -> Iterator[tuple[str, int, Json]]:
@@ -44,19 +50,25 @@ def applications(pod: Json, sidecar: str) -> Iterator[tuple[str, int, Json]]:
                 yield kind, index, container
 
 
-def lead_to_sidecar(patch: Patch, wanted: dict[str, str], sidecar: str) -> list[str]:
+def lead_to_sidecar(
+    patch: Patch, wanted: Mapping[str, str], sidecar: str, prefixes: Sequence[str] = ("",)
+) -> list[str]:
     """Set the variables in each container, before its own so that those can refer to them; warnings for what gave way.
 
     A value that the application set itself is replaced: the pod asked for the gate, and another address leads past it.
+    `prefixes`: how the variables of each Database begin.
     """
     warnings: list[str] = []
+    forbidden, may_come = (
+        [prefix + name for prefix in prefixes for name in names] for names in (FORBIDDEN, EMPTIED)
+    )  # fmt: skip
     for kind, index, container in list(applications(patch.document, sidecar)):
         path = ("spec", kind, index, "env")
         env: list[Json] = container.get("env") or []
         named = f"container {container.get('name')}"
-        emptied = EMPTIED if container.get("envFrom") else ()
+        emptied = may_come if container.get("envFrom") else ()
         for place in reversed(range(len(env))):
-            if env[place].get("name") in FORBIDDEN and not (env[place]["name"] in emptied and _is_empty(env[place])):
+            if env[place].get("name") in forbidden and not (env[place]["name"] in emptied and _is_empty(env[place])):
                 warnings.append(f"{named}: {env[place]['name']} was removed; the sidecar holds the credentials")
                 patch.remove(place, *path)
         for place, (name, value) in enumerate({**wanted, **dict.fromkeys(emptied, "")}.items()):

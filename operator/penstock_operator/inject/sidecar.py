@@ -5,6 +5,8 @@ What doesn't belong: where in the pod they go, and the application's containers 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +31,8 @@ _MOUNTS = {
     _TMP: "/tmp",  # noqa: S108 - the container's own, an emptyDir
 }
 _WRITABLE = (_SPOOL, _TMP)
+# Keys of a Secret with credentials, and the files that they become.
+_LOGIN = {"username": "username", "password": "password"}
 # The names of volumes that no other container may mount.
 VOLUMES = frozenset(_MOUNTS)
 
@@ -62,15 +66,20 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSecrets:
-    """What the sidecar must know of the Database before it has a policy: where its Secrets are."""
+    """What the sidecar must know of a Database before it has a policy: where its Secrets are, and at which port it is
+    served.
+    """
 
     name: str
     credentials_secret: str
     ca_secret: str = ""
     ca_key: str = "ca.crt"
+    port: int = 5432
 
 
-def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets, resources: Resources) -> Json:
+def container(
+    shape: Shape, wanted: InjectionRequest, upstreams: Sequence[DatabaseSecrets], resources: Resources
+) -> Json:
     """The container, for initContainers."""
     probe = {"port": wanted.health_port, "scheme": "HTTP"}
     return {
@@ -80,7 +89,7 @@ def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets,
         # With this, an init container is a native sidecar: started before the others, ended after the application.
         "restartPolicy": "Always",
         "args": ["proxy"],
-        "env": _environment(shape, wanted, upstream),
+        "env": _environment(shape, wanted, upstreams),
         "ports": [{"name": "penstock-health", "containerPort": wanted.health_port, "protocol": "TCP"}],
         "resources": {"requests": dict(resources.requests), "limits": dict(resources.limits)},
         # The application waits for this one: a minute and a half for the policy and the listener.
@@ -93,12 +102,12 @@ def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets,
         "volumeMounts": [
             {"name": volume["name"], "mountPath": _MOUNTS[volume["name"]]}
             | ({} if volume["name"] in _WRITABLE else {"readOnly": True})
-            for volume in volumes(shape, upstream)
+            for volume in volumes(shape, upstreams)
         ],
     }
 
 
-def volumes(shape: Shape, upstream: DatabaseSecrets) -> list[Json]:
+def volumes(shape: Shape, upstreams: Sequence[DatabaseSecrets]) -> list[Json]:
     """The pod's volumes that only the sidecar mounts. No mode is set: what a non-root user may read depends on it."""
     identity = [
         _token("control-token", CONTROL_AUDIENCE),
@@ -106,18 +115,31 @@ def volumes(shape: Shape, upstream: DatabaseSecrets) -> list[Json]:
         # Kept by the operator in every namespace with a Database, and followed by the kubelet when it is rotated.
         {"configMap": {"name": CA_CONFIG_MAP, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
-    keys = [{"key": key, "path": key} for key in ("username", "password")]
+    alone = len(upstreams) == 1
     found: list[Json] = [
         {"name": _IDENTITY, "projected": {"sources": identity}},
-        {"name": _CREDENTIALS, "secret": {"secretName": upstream.credentials_secret, "items": keys}},
+        _secrets(_CREDENTIALS, [(one.name, one.credentials_secret, _LOGIN) for one in upstreams], alone=alone),
     ]
-    if upstream.ca_secret:
-        items = [{"key": upstream.ca_key, "path": "ca.crt"}]
-        found.append({"name": _UPSTREAM_CA, "secret": {"secretName": upstream.ca_secret, "items": items}})
+    authorities = [(one.name, one.ca_secret, {one.ca_key: "ca.crt"}) for one in upstreams if one.ca_secret]
+    if authorities:
+        found.append(_secrets(_UPSTREAM_CA, authorities, alone=alone))
     # Twice the spool: segments are dropped whole, and what was damaged is kept.
     found.append({"name": _SPOOL, "emptyDir": {"sizeLimit": str(2 * shape.spool_bytes)}})
     found.append({"name": _TMP, "emptyDir": {"sizeLimit": "16Mi"}})
     return found
+
+
+def _secrets(volume: str, taken: Sequence[tuple[str, str, Mapping[str, str]]], *, alone: bool) -> Json:
+    """A volume with keys of Secrets as files; of several Databases, each in a folder of its name."""
+    if alone:
+        ((_, secret, keys),) = taken
+        return {"name": volume, "secret": {"secretName": secret, "items": _items(keys)}}
+    sources = [{"secret": {"name": secret, "items": _items(keys, f"{name}/")}} for name, secret, keys in taken]
+    return {"name": volume, "projected": {"sources": sources}}
+
+
+def _items(keys: Mapping[str, str], folder: str = "") -> list[Json]:
+    return [{"key": key, "path": f"{folder}{file}"} for key, file in keys.items()]
 
 
 def security_context(run_as_user: int | None) -> Json:
@@ -133,12 +155,11 @@ def security_context(run_as_user: int | None) -> Json:
     return context if run_as_user is None else context | {"runAsUser": run_as_user}
 
 
-def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets) -> list[Json]:
-    identity, credentials = _MOUNTS[_IDENTITY], _MOUNTS[_CREDENTIALS]
+def _environment(shape: Shape, wanted: InjectionRequest, upstreams: Sequence[DatabaseSecrets]) -> list[Json]:
+    identity = _MOUNTS[_IDENTITY]
     values: dict[str, str] = {
-        "PENSTOCK_LISTEN": f"127.0.0.1:{wanted.port}",
         "PENSTOCK_HEALTH": f"0.0.0.0:{wanted.health_port}",
-        "PENSTOCK_DATABASE": upstream.name,
+        **_databases(upstreams),
         "PENSTOCK_CONTROL__URL": shape.control_url,
         "PENSTOCK_CONTROL__TOKEN_FILE": f"{identity}/control-token",
         "PENSTOCK_CONTROL__CA_FILE": f"{identity}/ca.crt",
@@ -149,7 +170,6 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         "PENSTOCK_COLLECTOR__URL": shape.collector_url,
         "PENSTOCK_COLLECTOR__TOKEN_FILE": f"{identity}/collector-token",
         "PENSTOCK_COLLECTOR__CA_FILE": f"{identity}/ca.crt",
-        "PENSTOCK_CREDENTIALS_DIR": credentials,
         "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool",
         "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
         # On a volume that goes with the pod.
@@ -161,8 +181,6 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         values |= {"PENSTOCK_IDENTITY__ISSUERS": shape.issuers, "PENSTOCK_IDENTITY__LOGIN": shape.login}
     if shape.policy_max_age is not None:
         values["PENSTOCK_CONTROL__MAX_AGE_SECONDS"] = str(shape.policy_max_age)
-    if upstream.ca_secret:
-        values["PENSTOCK_UPSTREAM_CA_FILE"] = f"{_MOUNTS[_UPSTREAM_CA]}/ca.crt"
     fields = {
         "PENSTOCK_NAMESPACE": "metadata.namespace",
         "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "metadata.namespace",
@@ -176,6 +194,33 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
         for name, path in fields.items()
     ]
+
+
+def _databases(upstreams: Sequence[DatabaseSecrets]) -> dict[str, str]:
+    """One, or a list of several, each with a port of its own."""
+    credentials, authority = _MOUNTS[_CREDENTIALS], _MOUNTS[_UPSTREAM_CA]
+    if len(upstreams) == 1:
+        (one,) = upstreams
+        values = {
+            "PENSTOCK_LISTEN": f"127.0.0.1:{one.port}",
+            "PENSTOCK_DATABASE": one.name,
+            "PENSTOCK_CREDENTIALS_DIR": credentials,
+        }
+        return values | ({"PENSTOCK_UPSTREAM_CA_FILE": f"{authority}/ca.crt"} if one.ca_secret else {})
+    listed = [
+        {"name": one.name, "listen": f"127.0.0.1:{one.port}", "credentialsDir": f"{credentials}/{one.name}"}
+        | ({"upstreamCaFile": f"{authority}/{one.name}/ca.crt"} if one.ca_secret else {})
+        for one in upstreams
+    ]
+    return {"PENSTOCK_DATABASES": json.dumps(listed)}
+
+
+def databases_of(container: Json) -> frozenset[str]:
+    """Which a sidecar was made for."""
+    values = {entry.get("name"): entry.get("value") for entry in container.get("env") or []}
+    if listed := values.get("PENSTOCK_DATABASES"):
+        return frozenset(one["name"] for one in json.loads(listed))
+    return frozenset(filter(None, [values.get("PENSTOCK_DATABASE")]))
 
 
 def _token(path: str, audience: str) -> Json:

@@ -75,17 +75,17 @@ def _of_namespace(metadata: Json, lookup: Lookup) -> Iterator[str]:
     except Refusal as refusal:
         yield f"its pods will be refused: {refusal}"
         return
-    selects = default is not None and default.text == SELECTED
-    if (
-        default is not None
-        and not (selects and not default.database)
-        and default.database not in lookup.databases(name)
-    ):
-        there = f"Databases in it: {', '.join(lookup.databases(name)) or 'none'}"
-        named = (
-            f"names the Database {default.database}, which is not there" if default.database else "names no Database"
-        )
-        yield f"its pods will be refused unless they name one: the namespace {named} (annotation {DATABASE}); {there}"
+    if default is None or (default.text == SELECTED and not default.databases):
+        return
+    there = lookup.databases(name)
+    if missing := [one for one in default.databases if one not in there]:
+        named = f"names the Database {missing[0]}, which is not there"
+    elif not default.databases:
+        named = "names no Database"
+    else:
+        return
+    listed = f"Databases in it: {', '.join(there) or 'none'}"
+    yield f"its pods will be refused unless they name one: the namespace {named} (annotation {DATABASE}); {listed}"
 
 
 def _misplaced(kind: str, metadata: Json, place: str) -> Iterator[str]:

@@ -42,9 +42,9 @@ class SelfMade:
     names: frozenset[str]
 
     @classmethod
-    def for_host(cls, listen: str, names: Iterable[str]) -> SelfMade:
-        """For loopback, this machine's name, the address listened on, and further names."""
-        return cls(frozenset({"localhost", "127.0.0.1", "::1", socket.gethostname(), listen, *names} - _ANYWHERE))
+    def for_hosts(cls, names: Iterable[str]) -> SelfMade:
+        """For loopback, this machine's name, and these: addresses listened on, and further names."""
+        return cls(frozenset({"localhost", "127.0.0.1", "::1", socket.gethostname(), *names} - _ANYWHERE))
 
     def fits(self, certificate: Path, key: Path, now: datetime) -> bool:
         """Whether what is there will do for a while."""

@@ -47,17 +47,19 @@ def _microseconds() -> int:
 class Accepted(asyncio.Protocol):
     """A connection at the moment when it is accepted."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, only: ServedDatabase | None) -> None:
         self._gateway = gateway
+        self._only = only
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.set_protocol(Connection(self._gateway, cast("asyncio.Transport", transport)))
+        transport.set_protocol(Connection(self._gateway, cast("asyncio.Transport", transport), self._only))
 
 
 class Connection(asyncio.Protocol):
     """A client, and the session it has."""
 
-    def __init__(self, gateway: Gateway, transport: asyncio.Transport) -> None:
+    def __init__(self, gateway: Gateway, transport: asyncio.Transport, only: ServedDatabase | None) -> None:
+        """`only`: the database that all sessions are with that begin where this one came."""
         self._gateway = gateway
         self._transport = transport
         self._server: ServerEnd | None = None
@@ -83,11 +85,11 @@ class Connection(asyncio.Protocol):
         # The one that the session is with; None until the client has chosen.
         self._database: ServedDatabase | None = None
         door = None
-        if gateway.only is not None:
-            self._enter(gateway.only)
-            door = gateway.only.rules_provider.door
-        self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, door)
-        self._credentials = Credentials(gateway, self.session, self.perform, self._later)
+        if only is not None:
+            self._enter(only)
+            door = only.rules_provider.door
+        self.session = Session(gateway.config(only), self.info, gateway.trail, _microseconds, door)
+        self._credentials = Credentials(gateway, only, self.session, self.perform, self._later)
         # What tells its encrypted channel from others.
         self._binding: bytes | None = None
         self._later(OPENING_SECONDS, self._give_up)

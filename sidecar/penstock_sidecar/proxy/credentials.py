@@ -35,10 +35,13 @@ class Credentials:
     """Those of one connection."""
 
     def __init__(
-        self, gateway: Gateway, session: Session, perform: Callable[[Iterable[Command]], None],
+        self, gateway: Gateway, only: ServedDatabase | None, session: Session,
+        perform: Callable[[Iterable[Command]], None],
         later: Callable[[float, Callable[[], None]], None],
     ) -> None:  # fmt: skip
         self._gateway = gateway
+        # The database that the session is with, whatever it asks for.
+        self._only = only
         self._session = session
         self._perform = perform
         self._later = later
@@ -105,9 +108,9 @@ class Credentials:
 
     async def _redeem(self, redeem: Redeem) -> None:
         """Raises TicketError."""
-        workload = self._gateway.config.workload.workload
+        workload = self._gateway.workload.workload
         # A name that leads nowhere is judged like any other: which there are is told to nobody who has proved nothing.
-        asked, only = redeem.dbname, self._gateway.only
+        asked, only = redeem.dbname, self._only
         keys = self._keys(lambda one: one is only or (only is None and asked in (one.name, one.dbname)))
         found = await self._tickets.redeem(redeem, keys, workload)
         self._begin(found.proof, scram_server.final(found.signature), found.database)

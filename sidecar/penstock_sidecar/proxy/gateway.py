@@ -52,9 +52,7 @@ class Gateway:
         tickets: Tickets | None = None, contexts: ContextVerifier | None = None,
     ) -> None:  # fmt: skip
         self.databases = {one.name: one for one in databases}
-        # The one that every session is with; None where clients choose.
-        self.only = self.databases.get(config.database)
-        self._config = config if self.only is not None else replace(config, choose=self._choose)
+        self._config = config
         self.trail = trail
         self.tokens = tokens
         self.contexts = contexts
@@ -75,26 +73,32 @@ class Gateway:
         self._empty.set()
 
     @property
-    def config(self) -> ProxyConfig:
-        """What a session that begins now is held to."""
-        return self._config if self.only is None else replace(self._config, dbname=self.only.dbname)
+    def workload(self) -> Identity:
+        """Who a client is without a token."""
+        return self._config.workload
+
+    def config(self, only: ServedDatabase | None) -> ProxyConfig:
+        """What a session that begins now is held to, at a place for one database, or for all."""
+        if only is None:
+            return replace(self._config, choose=self._choose)
+        return replace(self._config, database=only.name, dbname=only.dbname)
 
     def _choose(self, asked: str, identity: Identity) -> SessionDatabase | ErrorFields:
         found = choose(asked, [one.candidate(identity) for one in self.databases.values()])
         return self.databases[found.name].chosen if isinstance(found, Candidate) else found
 
-    async def listen(self, host: str, port: int) -> int:
-        """Accept connections; the port that it came to. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Accepted(self), host, port, backlog=BACKLOG)
+    async def listen(self, host: str, port: int, database: str = "") -> int:
+        """Accept connections, to that database where one is named; the port that it came to. Raises OSError."""
+        loop, only = asyncio.get_running_loop(), self.databases.get(database)
+        server = await loop.create_server(lambda: Accepted(self, only), host, port, backlog=BACKLOG)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
-    async def share(self, sockets: Sequence[socket.socket]) -> int:
+    async def share(self, sockets: Sequence[socket.socket], database: str = "") -> int:
         """The same at sockets that listen already, where others accept, too."""
-        loop = asyncio.get_running_loop()
+        loop, only = asyncio.get_running_loop(), self.databases.get(database)
         for one in sockets:
-            server = await loop.create_server(lambda: Accepted(self), sock=one, backlog=BACKLOG)
+            server = await loop.create_server(lambda: Accepted(self, only), sock=one, backlog=BACKLOG)
             self._servers.append(server)
         return int(sockets[0].getsockname()[1])
 

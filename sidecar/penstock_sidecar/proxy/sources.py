@@ -363,6 +363,6 @@ def _of_control(body: bytes) -> dict[str, object] | None:
 def _hint(status: int) -> str:
     return {
         401: ": it does not accept this pod's token",
-        403: ": this pod may not read the policies of that namespace",
+        403: ": this pod may not read the policies of that Database",
         404: ": it knows no such Database, or none that is valid",
     }.get(status, "")

@@ -320,7 +320,7 @@ class ProxyConfig:
     """What all sessions of one proxy have in common."""
 
     # The Database resource's name, and the name of the database on the server; empty where the client chooses.
-    database: str
+    database: str = ""
     # Empty where no policy has told it yet: then no session comes about.
     dbname: str = ""
     # Whether clients prove themselves with a token: never, if they name the user `token`, or always.

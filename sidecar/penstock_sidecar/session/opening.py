@@ -76,7 +76,8 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
         return fatal("0A000", "replication connections are not supported")
     dbname = asked.pop("database", "") or user
     if config.dbname and dbname not in (config.dbname, config.database):
-        return fatal("3D000", f'this gate serves database "{config.dbname}", not "{dbname}"', "set PGDATABASE")
+        text = f'this gate serves database "{config.dbname}", not "{dbname}"'
+        return fatal("3D000", text, "set PGDATABASE, or the port of that other database, if the gate serves it")
     options = _options(asked.pop("options", ""))
     if isinstance(options, ErrorFields):
         return options

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cli.cluster.conftest import Desk, demo_resources
+from tests.cli.cluster.conftest import Desk, demo_resources, pod
 
 BOT = "agent:support-bot,support"
 
@@ -35,6 +35,16 @@ def test_a_pod_is_its_service_account_and_its_own_database(desk: Desk, catalog: 
     assert found["masked"][0]["policy"] == "support-desk"
     (refused,) = decided(desk, "support-agent-1", "DELETE FROM orders WHERE id = 1", code=1)
     assert (refused["decision"], refused["policies"]) == ("deny", ["support-desk"])
+
+
+def test_of_a_pod_with_several_databases_one_has_to_be_named(desk: Desk, catalog: Path) -> None:
+    desk.api.put("pods", pod("both", "billing,shop"), group="/api/v1")
+    statement = ("both", "SELECT card_number FROM payments")
+    words = desk.refused("explain", *statement)
+    assert words == "say which Database: --database NAME; the gate of the pod both is for billing, shop"
+    (found,) = decided(desk, *statement, "--database", "shop")
+    assert found["masked"][0]["policy"] == "support-desk"
+    assert "is for billing, shop, not for staff" in desk.refused("explain", *statement, "--database", "staff")
 
 
 def test_people_read_what_penstock_check_prints(desk: Desk, catalog: Path) -> None:

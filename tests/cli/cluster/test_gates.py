@@ -30,6 +30,18 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
     assert (other["gate"], other["policy"], other["reachable"], other["spool"]) == ("not ready", None, None, None)
 
 
+def test_a_pod_with_several_databases_has_a_row_for_each(desk: Desk) -> None:
+    desk.api.put("pods", pod("both", "shop, billing"), group="/api/v1")
+    more = metrics(7) + 'penstock_policy_generation{database="billing"} 3\n'
+    desk.api.texts[metrics_of("both")] = more + 'penstock_database_reachable{database="billing"} 0\n'
+    result = desk.run("status", "-o", "json")
+    found = [one for one in json.loads(result.stdout) if one["pod"] == "both"]
+    assert [(one["database"], one["policy"], one["reachable"]) for one in found] == [
+        ("shop", "7, current", True),
+        ("billing", "3", False),
+    ]
+
+
 def test_people_read_a_table_and_programs_the_same_in_yaml(desk: Desk) -> None:
     heading, first, second = desk.run("status").stdout.splitlines()
     assert heading.split() == [

@@ -45,6 +45,19 @@ def test_whatever_makes_pods_gets_the_patch_that_admission_makes(desk: Desk, kin
     assert {"name": "PGHOST", "value": "127.0.0.1"} in made["spec"]["containers"][0]["env"]
 
 
+def test_several_databases_of_files_are_judged_as_admission_judges_them(desk: Desk) -> None:
+    second = yaml.safe_load(yaml.safe_dump(demo_resources()[0]))
+    second["metadata"]["name"] = "billing"
+    here = ("-n", "shop")
+    both = workload("Pod", database="shop, billing")
+    (found,) = judged(desk, *demo_resources(), second, both, options=here)
+    made = jsonpatch.apply_patch(both, found["patch"])
+    names = {one["name"]: one["value"] for one in made["spec"]["containers"][0]["env"]}
+    assert (names["PGPORT"], names["BILLING_PGPORT"]) == ("5432", "5433")
+    (twice,) = judged(desk, *demo_resources(), workload("Pod", database="shop,shop"), options=here, code=1)
+    assert "names the Database shop twice" in twice["message"]
+
+
 def test_what_would_be_refused_says_why_and_what_to_do(desk: Desk) -> None:
     (missing,) = judged(desk, workload(database="shpo"), code=1)
     assert (missing["admission"], missing["patch"]) == ("refused", [])

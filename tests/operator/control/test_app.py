@@ -18,7 +18,7 @@ import pytest
 from tests.loopback import free_port
 from tests.operator.control.requests import Clock as AskingClock
 from tests.operator.control.requests import RequestServer
-from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, synced, token, tokens
+from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, gated, synced, token, tokens
 
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
 from penstock_operator.control import app
@@ -55,7 +55,9 @@ class Running:
         self.requests = RequestServer()
         self.holder = self.requests.holder(policies, AskingClock())
         self.asker = self.requests.asker(self.holder, policies, AskingClock())
-        self.control = app.Control(policies, tokens(self.reviewer, Clock()), self.holder, shape, self.metrics)
+        self.control = app.Control(
+            policies, tokens(self.reviewer, Clock()), self.holder, shape, self.metrics, gated=gated(self.reviewer)
+        )
         self.port, self.health_port = free_port(), free_port()
         self.trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
         self.client = httpx2.AsyncClient(
@@ -310,9 +312,11 @@ async def test_a_stream_ends_when_the_process_is_to_end(running: Running) -> Non
         ("/v1/policies/shop/shop", "Bearer bad", 401, "not a running pod's"),
         ("/v1/policies/other/shop", f"Bearer {GOOD_TOKEN}", 403, "a pod of shop can't read policies of other"),
         ("/v1/policies/shop/nothing", f"Bearer {GOOD_TOKEN}", 404, "no usable Database nothing in shop"),
+        ("/v1/policies/shop/billing", f"Bearer {GOOD_TOKEN}", 403, "is for nothing, shop, not for billing"),
     ],
 )
 async def test_others_do_not(running: Running, path: str, authorization: str | None, status: int, words: str) -> None:
+    running.reviewer.databases = ["shop", "nothing"]
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = await running.client.get(path, headers=headers)
     assert answer.status_code == status

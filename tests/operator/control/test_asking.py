@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.operator.control.requests import ASKING, policies_of
+from tests.operator.control.test_access_asking import asking
 from tests.operator.control.test_app import Running, served
 from tests.operator.doubles import GOOD_TOKEN, token
 
@@ -76,6 +77,18 @@ async def test_who_is_not_the_pod_asks_nothing(
     get = await running.client.get(f"{path}/r-2222-2222", headers=headers)
     for answer in (post, get):
         assert (answer.status_code, words in answer.json()["error"]) == (status, True)
+    assert running.requests.calls == []
+
+
+async def test_a_pod_asks_about_its_own_databases(running: Running) -> None:
+    access = asking().model_dump(mode="json", by_alias=True, exclude_none=True)
+    for path, body in ((REQUESTS, ASKING), ("/v1/streams/u-1/access/requests", access)):
+        asked_for_another = body | {"databaseRef": {"name": "billing"}}
+        answer = await running.client.post(path, json=asked_for_another, headers=running.bearer)
+        assert (answer.status_code, answer.json()["error"]) == (
+            403,
+            "the gate of the pod shop/web-1 is for shop, not for billing",
+        )
     assert running.requests.calls == []
 
 

@@ -29,6 +29,19 @@ async def test_what_a_pod_lost_is_counted_once_and_told_on_its_database() -> Non
     assert count._value.get() == 9
 
 
+async def test_each_database_of_the_pod_is_told_and_the_events_are_counted_once() -> None:
+    cluster, count = Cluster(), counter()
+    lost = LostEvents(cluster.api(), count)
+    for name in ("shop", "billing", "shop"):
+        await lost.tell(WEB_POD, name, f"uid of {name}", 7)
+    assert count._value.get() == 7
+    told = [(one["involvedObject"]["name"], one["involvedObject"]["uid"]) for one in cluster.created]
+    assert told == [("shop", "uid of shop"), ("billing", "uid of billing")]
+    assert len({one["metadata"]["name"] for one in cluster.created}) == 2
+    await lost.tell(WEB_POD, "billing", "uid of billing", 9)
+    assert count._value.get() == 9
+
+
 async def test_an_event_that_can_not_be_written_is_counted_all_the_same() -> None:
     cluster, count = Cluster(), counter()
     cluster.refusing[EVENTS] = 403

@@ -26,7 +26,11 @@ class Desk(Running):
     def __init__(self, shop: Any, shape: Shape) -> None:
         super().__init__(synced(shop), shape)
         self.control.reporting = Reporting(
-            self.control.reports, self.policies, self.control.tokens, ("penstock-system", "penstock-operator")
+            self.control.reports,
+            self.policies,
+            self.control.tokens,
+            self.control.gated,
+            ("penstock-system", "penstock-operator"),
         )
         self.operator = {"Authorization": f"Bearer {OPERATOR}"}
 
@@ -95,8 +99,11 @@ async def test_nobody_reports_without_a_pods_token_nor_of_a_database_that_is_not
     assert (await desk.client.post(OURS, json={"number": 1})).status_code == 401
     other = {"Authorization": f"Bearer {token(subject='nobody')}"}
     assert (await desk.client.post(OURS, json={"number": 1}, headers=other)).status_code == 401
+    desk.reviewer.databases = ["shop", "absent"]
     answer = await desk.client.post("/v1/gates/absent", json={"number": 1}, headers=desk.bearer)
     assert answer.status_code == 404
+    answer = await desk.client.post("/v1/gates/billing", json={"number": 1}, headers=desk.bearer)
+    assert (answer.status_code, "is for absent, shop, not for billing" in answer.json()["error"]) == (403, True)
     assert desk.control.reports.told("", 0)["gates"] == []
 
 

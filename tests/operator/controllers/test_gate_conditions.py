@@ -18,7 +18,7 @@ from penstock_operator.controllers.gate_conditions import (
     summary,
 )
 from penstock_operator.controllers.gate_news import Gate
-from penstock_operator.controllers.governed_pods import GovernedPod
+from penstock_operator.controllers.governed_pods import GateSecrets, GovernedPod
 from penstock_operator.objects import read_database
 
 NOW, BEFORE = "a" * 64, "b" * 64
@@ -30,7 +30,9 @@ def database(shop: Any) -> Database:
 
 
 def pod(name: str, *, secret: str = "shop-db", trouble: str = "", settled: bool = True) -> GovernedPod:
-    return GovernedPod(name, name, "shop", "web", "1", secret, "shop-db-ca", settled, not trouble, trouble)
+    return GovernedPod(
+        name, name, ("shop",), "web", "1", {"shop": GateSecrets(secret, "shop-db-ca")}, settled, not trouble, trouble
+    )
 
 
 def gate(name: str, *, reachable: bool = True, **said: Any) -> Gate:

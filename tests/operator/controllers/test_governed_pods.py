@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock_operator.controllers import governed_pods as module
-from penstock_operator.controllers.governed_pods import GovernedPod
+from penstock_operator.controllers.governed_pods import GateSecrets, GovernedPod
 from penstock_operator.inject.sidecar import VOLUMES, DatabaseSecrets, Shape, volumes
 from penstock_operator.objects import read_database
 
@@ -23,7 +23,7 @@ def raw(shape: Shape, state: Json, **labels: str) -> Json:
         "spec": {
             "serviceAccountName": "web",
             "initContainers": [{"name": "penstock-proxy"}],
-            "volumes": volumes(shape, DatabaseSecrets("shop", "shop-db", "shop-db-ca")),
+            "volumes": volumes(shape, [DatabaseSecrets("shop", "shop-db", "shop-db-ca")]),
         },
         "status": {"initContainerStatuses": [{"name": "penstock-proxy", "state": state}]},
     }
@@ -31,7 +31,9 @@ def raw(shape: Shape, state: Json, **labels: str) -> Json:
 
 def test_a_sidecar_that_runs(shape: Shape) -> None:
     found = GovernedPod.read(raw(shape, {"running": {"startedAt": "2026-01-01T12:00:00Z"}}), NOW, {})
-    assert found == GovernedPod("web-1", "u-1", "shop", "web", "1", "shop-db", "shop-db-ca", True, True, "")
+    assert found == GovernedPod(
+        "web-1", "u-1", ("shop",), "web", "1", {"shop": GateSecrets("shop-db", "shop-db-ca")}, True, True, ""
+    )
 
 
 def test_one_that_has_just_started_is_not_settled(shape: Shape) -> None:
@@ -75,7 +77,7 @@ def test_a_gateway_is_of_no_one_database_and_told_of_its_secrets_itself(shape: S
     pod["spec"]["containers"] = pod["spec"].pop("initContainers")
     found = GovernedPod.read(pod, NOW, {})
     assert found is not None
-    assert (found.database, found.credentials_secret) == ("", "")
+    assert (found.databases, found.secrets) == ((), {})
 
 
 def test_secrets_are_found_by_the_volumes_that_injection_makes(shop: Any, shape: Shape) -> None:
@@ -86,3 +88,17 @@ def test_secrets_are_found_by_the_volumes_that_injection_makes(shop: Any, shape:
     shop.database["spec"]["credentialsSecretRef"]["name"] = "newer"
     shop.database["spec"]["tls"] = {"mode": "require"}
     assert found.former_secrets(read_database(shop.database)) == ["shop-db", "shop-db-ca"]
+
+
+def test_the_secrets_of_several_databases_are_told_apart(shop: Any, shape: Shape) -> None:
+    pod = raw(shape, {})
+    pod["metadata"]["annotations"]["penstock.dev/database"] = "shop,billing"
+    both = [DatabaseSecrets("shop", "shop-db", "shop-db-ca"), DatabaseSecrets("billing", "billing-db")]
+    pod["spec"]["volumes"] = volumes(shape, both)
+    found = GovernedPod.read(pod, NOW, {})
+    assert found is not None
+    assert found.databases == ("shop", "billing")
+    assert found.secrets == {"shop": GateSecrets("shop-db", "shop-db-ca"), "billing": GateSecrets("billing-db")}
+    assert found.former_secrets(read_database(shop.database)) == []
+    shop.database["metadata"]["name"] = "billing"
+    assert found.former_secrets(read_database(shop.database)) == ["billing-db"]

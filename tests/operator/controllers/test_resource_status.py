@@ -10,16 +10,16 @@ import pytest
 from penstock_core.gate_report import GateReport
 from penstock_operator.controllers.gate_conditions import Condition
 from penstock_operator.controllers.gate_news import Gate
-from penstock_operator.controllers.governed_pods import GovernedPod
+from penstock_operator.controllers.governed_pods import GateSecrets, GovernedPod
 from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, digest_of, resource_statuses
 
 Json = dict[str, Any]
 
 
 def pod(name: str, account: str = "web", database: str = "shop", version: str = "1") -> GovernedPod:
-    return GovernedPod(
-        name, f"u-{name}", database, account, version, "shop-db", "shop-db-ca", settled=True, started=True
-    )
+    databases = tuple(database.split(","))
+    secrets = dict.fromkeys(databases, GateSecrets("shop-db", "shop-db-ca"))
+    return GovernedPod(name, f"u-{name}", databases, account, version, secrets, settled=True, started=True)
 
 
 def judged(
@@ -185,3 +185,28 @@ def test_a_suspended_database_says_why_and_so_does_a_policy_that_revokes(shop: A
             True, "Revoking", "ends all sessions of its subjects and lets none begin: left",
         ),
     }  # fmt: skip
+
+
+def test_a_pod_with_several_databases_counts_for_each(shop: Any) -> None:
+    billing, other = named(shop.database, "billing"), named(shop.policy, "other")
+    other["spec"]["databaseRef"]["name"] = "billing"
+    told = judged([shop.database, billing], [shop.policy, other], [pod("a", database="shop,billing"), pod("b")])
+    assert told["databases/shop"][2] == "governed by web; 2 pods with a gate for it"
+    assert told["databases/billing"][2] == "governed by other; 1 pod with a gate for it"
+    assert told["databaseaccesspolicies/other"][2] == "governs 1 pod"
+
+
+def test_a_gate_that_has_one_of_its_databases_not_reached_is_that_ones_trouble(shop: Any) -> None:
+    billing, other = named(shop.database, "billing"), named(shop.policy, "other")
+    other["spec"]["databaseRef"]["name"] = "billing"
+    databases, policies, both = [shop.database, billing], [shop.policy, other], pod("a", database="shop,billing")
+    gates = {}
+    for raw in databases:
+        reached = raw is not billing
+        report = GateReport(
+            number=1, digest=digest_of(raw, policies), reached=reached, trouble="" if reached else "gone"
+        )
+        gates[raw["metadata"]["name"]] = {both.uid: Gate(both.name, report, True)}
+    found = {one.name: one.ready for one in resource_statuses(Holdings(databases, policies, [both], gates), "1")}
+    assert found["shop"].status == "True"
+    assert (found["billing"].status, found["billing"].message) == ("False", "gone (a)")

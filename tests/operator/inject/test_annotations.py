@@ -28,21 +28,43 @@ def test_all_wishes_are_read() -> None:
             "other.example/port": "1",
         }
     ) == InjectionRequest(
-        "shop", 6432, 9999, "DATABASE_URL", Resources({"cpu": "50m", "memory": "96Mi"}, {"cpu": "1", "memory": "96Mi"})
+        ("shop",),
+        (6432,),
+        9999,
+        "DATABASE_URL",
+        Resources({"cpu": "50m", "memory": "96Mi"}, {"cpu": "1", "memory": "96Mi"}),
     )
 
 
+def test_several_databases_are_read_in_their_order() -> None:
+    found = read(
+        {P + "database": " shop , billing", P + "port": "6000, 7000", P + "variable-prefix": "billing=LEDGER_"}
+    )
+    assert (found.databases, found.ports) == (("shop", "billing"), (6000, 7000))
+    assert found.prefixes == {"billing": "LEDGER_"}
+
+
 def test_defaults_stand_for_what_is_not_said() -> None:
-    assert read({P + "database": "shop"}) == InjectionRequest("shop", 5432, 9187, "", None)
+    assert read({P + "database": "shop"}) == InjectionRequest(("shop",), (5432,), 9187, "", None)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("database", "Shop!", "takes the name of one Database"),
-        ("database", "shop,billing", "a gate is of one"),
-        ("database", "", "takes the name of one Database"),
+        ("database", "Shop!", "takes the name of a Database in the pod's own namespace, or several"),
+        ("database", "", "takes the name of a Database"),
+        ("database", ",", "takes the name of a Database"),
+        ("database", "shop,,billing", "takes the name of a Database"),
+        ("database", "shop,", "takes the name of a Database"),
+        ("database", "shop billing", "with commas between them"),
+        ("database", "shop,finance/billing", "in the pod's own namespace"),
         ("port", "80", "from 1024 to 65535"),
+        ("port", "5432,", "from 1024 to 65535"),
+        ("port", "5432,80", "one for each Database with commas"),
+        ("variable-prefix", "LEDGER", 'e.g. "billing=LEDGER"'),
+        ("variable-prefix", "billing=", 'e.g. "billing=LEDGER"'),
+        ("variable-prefix", "billing=1ST", 'e.g. "billing=LEDGER"'),
+        ("variable-prefix", "billing=A,billing=B", 'e.g. "billing=LEDGER"'),
         ("port", "65536", "from 1024 to 65535"),
         ("port", "٥٤٣٢", "from 1024 to 65535"),
         ("health-port", "no", "from 1024 to 65535"),

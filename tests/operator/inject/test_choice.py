@@ -175,14 +175,41 @@ def test_without_the_label_of_the_namespace_a_selector_has_no_effect(selecting: 
     assert "patch" not in selecting.answer(plain(labels={"app": "web"}))
 
 
-def test_two_databases_that_select_one_pod_are_told_apart_by_nobody(selecting: Desk) -> None:
-    selecting.shop.workloads["billing"] = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
-    words = "the Databases billing, shop all select this pod (spec.workloads), and a pod has one gate, to one Database"
-    for text in ("selected", "enabled", "required"):
-        selecting.shop.labelled = namespace(text)
-        for said in ({}, ours(inject="false"), ours(database="shop"), ours(inject="true", database="billing")):
-            assert words in selecting.refusal(plain(said, {"app": "web"}))
+EVERYBODY = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
+
+
+@pytest.mark.parametrize("text", ["selected", "enabled", "required"])
+def test_of_two_databases_that_select_one_pod_somebody_has_to_say_which_is_first(selecting: Desk, text: str) -> None:
+    selecting.shop.workloads["billing"] = EVERYBODY
+    selecting.shop.labelled = namespace(text)
+    web = {"app": "web"}
+    both = "the Databases billing, shop all select this pod (spec.workloads)"
+    for said in ({}, ours(inject="true")):
+        assert f"{both}, and nobody says which comes first" in selecting.refusal(plain(said, web))
+    assert f"{both}, which then has no way out" in selecting.refusal(plain(ours(inject="false"), web))
+    words = "the Database billing selects this pod (spec.workloads), and its annotation penstock.dev/database is shop;"
+    assert f"{words} name it there, too" in selecting.refusal(plain(ours(database="shop"), web))
+    assert databases_of(selecting.admitted(plain(ours(database="shop,billing"), web))) == "shop,billing"
     assert databases_of(selecting.admitted(plain(labels={"app": "jobs"}))) == "billing"
+
+
+def test_the_namespace_may_say_which_of_those_that_select_a_pod_is_first(selecting: Desk) -> None:
+    selecting.shop.workloads["billing"] = EVERYBODY
+    selecting.shop.others = OTHER | {"archive": "archive-db"}
+    selecting.shop.labelled = namespace("selected", "shop, archive, billing")
+    assert databases_of(selecting.admitted(plain(labels={"app": "web"}))) == "shop,billing", "of all, those that select"
+    assert databases_of(selecting.admitted(plain(labels={"app": "jobs"}))) == "billing"
+
+
+def test_a_namespace_may_name_several_for_all(labelled: Desk) -> None:
+    labelled.shop.others = OTHER
+    labelled.shop.labelled["annotations"] = ours(database="billing,shop")
+    after = labelled.admitted(plain())
+    assert databases_of(after) == "billing,shop"
+    assert labelled.admitted(after) == after
+    assert labelled.admitted(plain(ours(database="shop")))["metadata"]["annotations"]["penstock.dev/database"] == "shop"
+    labelled.shop.labelled["annotations"] = ours(database="shop,,billing")
+    assert "there is no Database ; " in labelled.refusal(plain())
 
 
 @pytest.mark.parametrize("text", ["selected", "enabled", "required"])

@@ -44,7 +44,7 @@ def test_an_application_that_holds_the_credentials_is_refused(
 @pytest.mark.parametrize("name", ["penstock-credentials", "penstock-identity", "penstock-spool"])
 @pytest.mark.parametrize("defined", [False, True])
 def test_the_sidecars_volumes_are_its_own_also_before_they_are_there(desk: Desk, name: str, defined: bool) -> None:
-    ours = sidecar.volumes(desk.shape, sidecar.DatabaseSecrets("shop", "shop-db", "shop-db-ca", "ca.pem"))
+    ours = sidecar.volumes(desk.shape, [sidecar.DatabaseSecrets("shop", "shop-db", "shop-db-ca", "ca.pem")])
     subject = pod(containers=[{"name": "app", "volumeMounts": [{"name": name, "mountPath": "/x"}]}])
     subject["spec"]["volumes"] = ours if defined else []
     assert desk.refusal(subject).startswith(f"penstock: container app mounts {name}, which is the sidecar's alone")

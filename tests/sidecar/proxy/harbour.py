@@ -96,13 +96,20 @@ class Harbour:
             "databases": [self.entry(name) for name in self.servers], "resources": ["*.resources"],
             "identity": issuers(self.directory), "spool": {"path": "spool"}, "graceSeconds": 1,
         }  # fmt: skip
-        (self.directory / "proxy.yaml").write_text(yaml.safe_dump(values | changes))
+        settings = {name: value for name, value in (values | changes).items() if value is not None}
+        (self.directory / "proxy.yaml").write_text(yaml.safe_dump(settings))
         self.proxy = Proxy(read(self.directory), govern)
         await self.proxy.start()
         return self
 
     def entry(self, name: str, **more: Any) -> dict[str, Any]:
         return {"name": name, "credentialsDir": name, "maskKeyFile": f"{name}.key", **more}
+
+    def ports(self) -> dict[str, Any]:
+        """Settings by which each database has a port of its own, and the pod is who everybody is without a token."""
+        everybody = {"workload": {"namespace": "shop", "serviceAccount": "web"}}
+        own = [self.entry(name, listen="127.0.0.1:0") for name in self.servers]
+        return {"listen": None, "databases": own, "identity": everybody}
 
     def served(self, name: str) -> ServedDatabase:
         return self.proxy.gateway.databases[name]

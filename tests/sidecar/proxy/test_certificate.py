@@ -144,7 +144,7 @@ def test_what_was_made_is_kept_until_it_is_old_or_for_other_names(tmp_path: Path
     moment = [datetime.now(UTC)]
 
     def made(*names: str) -> int:
-        Certificate(*paths, SelfMade.for_host("127.0.0.1", names), lambda: moment[0]).context()
+        Certificate(*paths, SelfMade.for_hosts(["127.0.0.1", *names]), lambda: moment[0]).context()
         return serial(paths[0])
 
     first = made()
@@ -163,7 +163,7 @@ def test_what_was_made_is_kept_until_it_is_old_or_for_other_names(tmp_path: Path
 def test_a_gate_that_runs_for_long_makes_a_new_one_in_time(tmp_path: Path) -> None:
     paths = tmp_path / "tls.crt", tmp_path / "tls.key"
     moment = [datetime.now(UTC)]
-    certificate = Certificate(*paths, SelfMade.for_host("0.0.0.0", ()), lambda: moment[0])
+    certificate = Certificate(*paths, SelfMade.for_hosts(["0.0.0.0"]), lambda: moment[0])
     before = certificate.context()
     first = serial(paths[0])
     moment[0] += timedelta(days=1, minutes=1)

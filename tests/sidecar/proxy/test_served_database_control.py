@@ -36,7 +36,7 @@ class Port:
         self._revision += 1
         change(self.running.policies, kind, ("shop", name), document, self._revision)
 
-    async def begin(self) -> Port:
+    async def begin(self, status: int = 200, **changes: Any) -> Port:
         """Start the gate, and wait until it knows of each Database whether it is there."""
         directory = self.harbour.directory
         (directory / "token").write_text(GOOD_TOKEN)
@@ -44,8 +44,9 @@ class Port:
         await self.harbour.start(
             resources=None,
             control={"url": f"https://localhost:{self.running.port}", "tokenFile": "token", "caFile": "ca.crt"},
+            **changes,
         )
-        await self.says(200)
+        await self.says(status)
         return self
 
     async def says(self, status: int, words: str = "") -> str:
@@ -75,7 +76,9 @@ async def port(tmp_path: Path, postgres: EmbeddedPostgres, postgres16: EmbeddedP
     policies.follower(DATABASE_KIND).replace({("shop", name): one for name, (one, _) in known.items()}, 100)
     policies.follower(POLICIES).replace({("shop", f"{name}-users"): one for name, (_, one) in known.items()}, 101)
     policies.follower(MASK_KEY).replace({("penstock-system", "k"): SECRET}, 99)
-    async with served(Running(policies, SHAPE)) as running:
+    running = Running(policies, SHAPE)
+    running.reviewer.databases = [*harbour.servers]
+    async with served(running):
         yield Port(harbour, running)
         if hasattr(harbour, "proxy"):
             await harbour.proxy.stop()
@@ -211,3 +214,39 @@ async def test_a_gate_that_may_not_read_the_policies_is_not_ready(port: Port) ->
     for name in ("front", "quay"):
         with pytest.raises(psycopg.OperationalError, match="is not known while policies of the gate are missing"):
             await port.harbour.open(name)
+
+
+async def test_where_each_has_a_port_of_its_own_the_gate_is_ready_once_all_can_be_served(port: Port) -> None:
+    harbour = port.harbour
+    await port.begin(503, **harbour.ports())
+    said = await port.says(503, "front: policy generation")
+    assert "till: no policy has been loaded yet" in said
+    database, policy = harbour.documents("till")
+    port.has(POLICIES, "till-users", policy)
+    port.has(DATABASE_KIND, "till", database)
+    assert "till: policy generation" in await port.says(200)
+    # One that goes leaves the others, and the pod as it is.
+    port.has(DATABASE_KIND, "till", None)
+    await asyncio.sleep(0.5)
+    await port.says(200)
+
+
+async def test_a_gate_that_is_not_for_a_database_is_told_so(port: Port) -> None:
+    port.running.reviewer.databases = ["front", "back"]
+    await port.begin(503, **port.harbour.ports())
+    said = await port.says(503, "till: no policy has been loaded yet: ")
+    assert "answers 403: this pod may not read the policies of that Database" in said
+
+
+async def test_events_that_are_lost_with_the_gate_are_told_of_each_of_its_databases(port: Port) -> None:
+    harbour = port.harbour
+    ports = harbour.ports()
+    own = [one for one in ports["databases"] if one["name"] != "till"]
+    spool = {"path": "spool", "lasts": False}
+    await port.begin(
+        200, **ports | {"databases": own}, collector={"url": "http://127.0.0.1:1"}, spool=spool, endSeconds=6
+    )
+    await harbour.proxy.stop()
+    events = harbour.proxy.spool.depth
+    gates = port.running.control.reports.told("", 0)["gates"]
+    assert {one["database"]: one["report"]["lost"] for one in gates} == {"front": events, "back": events}

@@ -68,7 +68,9 @@ async def quay(tmp_path: Path, postgres: EmbeddedPostgres) -> AsyncIterator[Quay
     policies.follower(DATABASE_KIND).replace({("shop", "front"): database}, 100)
     policies.follower(POLICIES).replace({("shop", "front-users"): policy}, 101)
     policies.follower(MASK_KEY).replace({("penstock-system", "k"): SECRET}, 99)
-    async with served(Running(policies, SHAPE)) as running:
+    running = Running(policies, SHAPE)
+    running.reviewer.databases = ["front"]
+    async with served(running):
         quay = Quay(harbour, running)
         await quay.begin()
         await quay.kept()

@@ -381,12 +381,11 @@ async def test_a_collector_that_forgets_the_time_lets_nobody_in(stand: Place, mo
 async def test_a_gate_of_the_same_name_with_another_mask_key_is_no_replica(stand: Place) -> None:
     gate = await stand.gate()
     other = await stand.gate()
-    bundle = other.proxy.gateway.only.rules_provider.bundle
+    provider = other.proxy.rules_provider
+    bundle = provider.bundle
     assert bundle is not None
     key = base64.b64encode(b"x" * 32).decode()
-    other.proxy.gateway.only.rules_provider.replace_bundle(
-        bundle.model_copy(update={"mask_key": key, "generation": 2**40})
-    )
+    provider.replace_bundle(bundle.model_copy(update={"mask_key": key, "generation": 2**40}))
     assert "see that all replicas of the gate have one mask key" in await refused(other, await ticket(gate))
 
 
