@@ -8,6 +8,7 @@ the end of a moment means is `penstock_sidecar.session`'s.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
@@ -29,13 +30,14 @@ class Moments:
 
     def begin(self, over: Over, ticket: int) -> None:
         """Call `over` with that ticket in a moment."""
-        loop = asyncio.get_running_loop()
-        self._begun.append((loop.time() + MOMENT_SECONDS, over, ticket))
+        self._begun.append((time.monotonic() + MOMENT_SECONDS, over, ticket))
         if self._timer is None:
+            # To be asked for each time, the loop would cost a system call.
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_later(MOMENT_SECONDS, self._end, loop)
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        now, begun, self._timer = loop.time(), self._begun, None
+        now, begun, self._timer = time.monotonic(), self._begun, None
         while begun and begun[0][0] <= now:
             _, over, ticket = begun.popleft()
             over(ticket)

@@ -7,6 +7,7 @@ loop (`spool.py`), opening and repairing (`opening.py`). Everything here may blo
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from penstock_core.audit.chain import ChainError, Head
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 from penstock_sidecar.shipping.joining import joined
 from penstock_sidecar.shipping.sealing import ENDINGS, Entry, begun_and_ended, seal
-from penstock_sidecar.shipping.segments import Header, Segment, sync_directory, translated, write_all
+from penstock_sidecar.shipping.segments import Header, Segment, sync_directory, translated, write_all, write_durably
 from penstock_sidecar.shipping.spool_view import StreamView
 from penstock_sidecar.shipping.stored_stream import StoredStream, StreamState
 from penstock_sidecar.shipping.whole_statement import Statement
@@ -27,6 +28,8 @@ _ROOM_FOR_ENDING = 64 * 1024
 _ROOM_PER_STATEMENT = 4 * 1024
 # How large a segment gets: what is dropped at once, and what the disk holds beyond what waits.
 _LARGEST_SEGMENT = 4 << 20
+# How long somebody may have removed the file before that is noticed.
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class SpoolLog:
         self._outstanding: set[Statement] = set()
         self._descriptor = -1
         self._written = 0
+        self._looked = 0.0
         try:
             self._begin_segment()
         except OSError as error:
@@ -148,8 +152,13 @@ class SpoolLog:
         if current.head.seq >= current.segments[-1].first and self._written + len(data) > self._segment_bytes:
             self.sync()
             self._begin_segment()
+        # Each call beside the event loop waits for its turn again, so that what is awaited takes as few as can be.
+        at_once = sync and not self.dirty and self._named()
         try:
-            write_all(self._descriptor, data, self._written)
+            if at_once:
+                write_durably(self._descriptor, data, self._written)
+            else:
+                write_all(self._descriptor, data, self._written)
         except OSError:
             self._cut(self._written)
             raise
@@ -157,24 +166,42 @@ class SpoolLog:
         self._outstanding = draft.outstanding
         current.grow(draft.head, len(data))
         current.closed = draft.closed
-        if sync:
+        if at_once:
+            self._synced()
+        elif sync:
             self.sync()
 
     def sync(self) -> None:
         """Make durable all that was written. Raises SpoolBroken: what of it is on the disk is not known then."""
         if not self.dirty:
             return
-        current = self._current
-        segment = current.segments[-1]
+        self._named()
         try:
-            # What has lost its name would be written and synced all the same.
-            if not os.fstat(self._descriptor).st_nlink:
-                raise SpoolBroken(f"audit spool: {segment.path} was removed while it was in use")
             os.fdatasync(self._descriptor)
         except OSError as error:
             raise SpoolBroken(f"audit spool cannot be synced: {error.strerror}") from None
+        self._synced()
+
+    def _synced(self) -> None:
+        current = self._current
+        segment = current.segments[-1]
         segment.size, segment.last = self._written, current.head.seq
         current.durable = current.head
+
+    def _named(self) -> bool:
+        """Whether the file still has its name, as it had a moment ago: without, it would be written and synced all the
+        same. Raises SpoolBroken.
+        """
+        now = time.monotonic()
+        if now >= self._looked + _LOOK_SECONDS:
+            try:
+                names = os.fstat(self._descriptor).st_nlink
+            except OSError as error:
+                raise SpoolBroken(f"audit spool cannot be read: {error.strerror}") from None
+            if not names:
+                raise SpoolBroken(f"audit spool: {self._current.segments[-1].path} was removed while it was in use")
+            self._looked = now
+        return True
 
     def _cut(self, size: int) -> None:
         """Leave nothing of a write that failed."""

@@ -32,6 +32,8 @@ VERSION = 2
 _NAME = re.compile(r"(\d{6,12})-(\d{12,})\.log")
 # The kernel's words for "no room": of the disk, of a quota, of the largest file.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# And for flags of a write that it, or the file system, does not know.
+_UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 @dataclass(slots=True)
@@ -216,3 +218,16 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
         count = os.pwrite(descriptor, view, offset)
         offset += count
         view = view[count:]
+
+
+def write_durably(descriptor: int, data: bytes, offset: int) -> None:
+    """The same, and what was written is on the disk: by one call, where the file system can (pwritev(2), RWF_DSYNC)."""
+    try:
+        count = os.pwritev(descriptor, (data,), offset, os.RWF_DSYNC)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
+        count = 0
+    if count < len(data):
+        write_all(descriptor, data[count:], offset + count)
+        os.fdatasync(descriptor)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -125,7 +127,57 @@ async def test_a_file_that_is_removed_while_it_is_written_stops_everything(open_
     spool = open_spool()
     await spool.append([{"kind": "open"}])
     shutil.rmtree(path)
+
+    async def appending() -> None:
+        for number in range(1000):
+            await spool.append([intent(number)])
+            await asyncio.sleep(0.001)
+
     for _ in range(2):
         with pytest.raises(SpoolBroken, match="was removed while it was in use"):
-            await spool.append([intent(1)])
+            await appending()
     assert isinstance(spool.refusal, SpoolBroken)
+
+
+async def test_what_is_awaited_takes_one_call_where_the_file_system_can_and_two_where_not(
+    open_spool: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("pwrite", "pwritev", "fdatasync"):
+        monkeypatch.setattr(os, name, _noted(calls, name))
+    spool = open_spool()
+    await spool.append([{"kind": "open"}])
+    calls.clear()
+    await spool.append([intent(1)])
+    assert calls == ["pwritev"]
+    # Of what came before, too, nothing may be missing.
+    await append_each(spool, [([intent(2)], False)])[0]
+    await spool.append([intent(3)])
+    assert calls == ["pwritev", "pwrite", "pwrite", "fdatasync"]
+    monkeypatch.setattr(os, "pwritev", _unable)
+    await spool.append([intent(4)])
+    assert calls[4:] == ["pwrite", "fdatasync"]
+    assert kinds(pending(spool)) == ["open", *["intent"] * 4]
+
+
+def _noted(calls: list[str], name: str) -> Callable[..., object]:
+    call = getattr(os, name)
+
+    def noted(*arguments: object) -> object:
+        calls.append(name)
+        return call(*arguments)
+
+    return noted
+
+
+def _unable(*_: object) -> int:
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+async def test_a_write_that_is_cut_short_is_ended(open_spool: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda to, data, *rest: whole(to, (data[0][:7],), *rest))
+    spool = open_spool()
+    await spool.append([{"kind": "open"}])
+    await spool.append([intent(1)])
+    assert verify(pending(spool)).intact
