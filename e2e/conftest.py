@@ -5,7 +5,6 @@ What doesn't belong: assertions about Penstock; they are in the tests, which run
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Iterator
@@ -114,20 +113,10 @@ def shop(release: Kubectl) -> Kubectl:
     certificate = authority.issue_cert(f"shop-db.{manifests.NAMESPACE}.svc")
     release.apply(
         manifests.NAMESPACE_OBJECT,
-        _secret("shop-db", username=b"gate", password=b"gate-password"),
-        _secret("shop-db-ca", **{"ca.crt": authority.cert_pem.bytes()}),
-        _secret(
-            "shop-db-tls",
-            **{"tls.crt": certificate.cert_chain_pems[0].bytes(), "tls.key": certificate.private_key_pem.bytes()},
-        ),
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "shop-db-setup", "namespace": manifests.NAMESPACE},
-            "data": {"shop.sql": (ROOT / "e2e" / "shop" / "shop.sql").read_text()},
-        },
+        manifests.secret("shop-db", username=b"gate", password=b"gate-password"),
+        manifests.secret("shop-db-ca", **{"ca.crt": authority.cert_pem.bytes()}),
         manifests.service_account("web"),
-        *manifests.database_server(SHOP_IMAGE),
+        *manifests.database_server(SHOP_IMAGE, certificate, manifests.SETUP.read_text()),
     )
     release.rollout(manifests.NAMESPACE, "deploy/shop-db")
     release.apply(manifests.database(), manifests.policy())
@@ -152,7 +141,7 @@ def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     database = manifests.database(dbname="stock", credentialsSecretRef={"name": "stock-db"}, classification=[])
     database["metadata"]["name"] = "stock"
     shop.apply(
-        _secret("stock-db", username=b"stock_gate", password=b"stock-password"),
+        manifests.secret("stock-db", username=b"stock_gate", password=b"stock-password"),
         {
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "issuer-keys", "namespace": SPACE},
             "data": {"keys.json": json.dumps(keys())},
@@ -176,15 +165,6 @@ def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield Gateway(shop, address, ca_file, issuer)
     # A namespace looks again what is left after half of the time that its pods may take, which is long for a gateway's.
     shop("-n", SPACE, "delete", f"deploy/{NAME}", "--ignore-not-found", "--cascade=foreground", "--wait=true")
-
-
-def _secret(name: str, **data: bytes) -> manifests.Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": manifests.NAMESPACE},
-        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
-    }
 
 
 @pytest.fixture(scope="session")

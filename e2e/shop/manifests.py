@@ -5,11 +5,16 @@ What doesn't belong: applying them and looking at what comes of it (the tests).
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
 from typing import Any
+
+import trustme
 
 Object = dict[str, Any]
 
 NAMESPACE = "shop"
+SETUP = Path(__file__).with_name("shop.sql")
 # As injected pods must pass it, the strictest of the Pod Security Standards.
 NAMESPACE_OBJECT: Object = {
     "apiVersion": "v1",
@@ -24,8 +29,17 @@ RESTRICTED: Object = {
 }
 
 
-def database_server(image: str) -> list[Object]:
-    """The shop's PostgreSQL with a Service. Its Secrets and ConfigMap are made by the caller."""
+def secret(name: str, **data: bytes) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }
+
+
+def database_server(image: str, certificate: trustme.LeafCert, setup: str) -> list[Object]:
+    """The shop's PostgreSQL with a Service, and what it is made of: the SQL fills the database once it is there."""
     mounts = {
         "certificate": {"secret": {"secretName": "shop-db-tls"}},
         "setup": {"configMap": {"name": "shop-db-setup"}},
@@ -40,6 +54,7 @@ def database_server(image: str) -> list[Object]:
         "securityContext": RESTRICTED,
         "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in mounts],
     }
+    chain, key = certificate.cert_chain_pems[0].bytes(), certificate.private_key_pem.bytes()
     labels = {"app": "shop-db"}
     spec = {
         "containers": [container],
@@ -47,6 +62,13 @@ def database_server(image: str) -> list[Object]:
         "terminationGracePeriodSeconds": 1,
     }
     return [
+        secret("shop-db-tls", **{"tls.crt": chain, "tls.key": key}),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "shop-db-setup", "namespace": NAMESPACE},
+            "data": {"shop.sql": setup},
+        },
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
