@@ -106,6 +106,9 @@ def reader(kubectl: Kubectl, tmp_path: Path) -> Iterator[Reader]:
 
 
 def _clear_away(kubectl: Kubectl) -> None:
+    # The first process of a container that just sleeps waits for SIGKILL.
+    kubectl("-n", manifests.NAMESPACE, "delete", "deployments", "--all", "--wait=false")
+    kubectl("-n", manifests.NAMESPACE, "delete", "pods", "--all", "--grace-period=1")
     kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=true", timeout=180)
     kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait", "--ignore-not-found")
     kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--wait=true", timeout=180)
@@ -139,6 +142,8 @@ def test_who_follows_the_readme_reads_a_masked_row(environment: Environment, rea
     (reader.desk / "ca.crt").write_bytes(authority.cert_pem.bytes())
 
     reader.run(install)
+    # Whose database is there already goes on at once, and control has to answer by then.
+    reader.kubectl.wait("-n", SYSTEM, "--for=condition=Available", "deploy/penstock-control", seconds=1)
     reader.run(secrets)
     # Its namespace is there only now.
     setup = manifests.SETUP.read_text() + PHONE
