@@ -78,7 +78,8 @@ def test_every_container_passes_the_restricted_profile(rendered: Render) -> None
 def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeypatch: pytest.MonkeyPatch) -> None:
     issuer = {"issuer": "https://i", "audience": "penstock", "kind": "person", "ca": AUTHORITY}
     issuers = ("--set-json", f"sidecar.issuers={json.dumps([issuer])}")
-    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null", *issuers)):
+    given = ("--set", "sidecar.runAsUser=null,operator.quietMinutes=45", *issuers)
+    for name, spec, container in containers(rendered(*given)):
         monkeypatch.setenv("PENSTOCK_CONTROL_NAMESPACE", "penstock-system")
         monkeypatch.setenv("PENSTOCK_OPERATOR_NAMESPACE", "penstock-system")
         for variable in container.get("env", ()):
@@ -93,7 +94,9 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
             assert ports == {control.port, control.health_port}
             assert spec["terminationGracePeriodSeconds"] > control.linger + control.drain
         if name == "penstock-operator":
-            assert ports == {OperatorSettings().health_port}
+            operator = OperatorSettings()
+            assert ports == {operator.health_port}
+            assert operator.quiet_minutes == 45
         models: dict[str, type[BaseModel]] = {"control": ControlSettings, "operator": OperatorSettings}
         for part, model in models.items():
             if name == f"penstock-{part}":

@@ -87,6 +87,10 @@ class GateReport(_Part):
     """Columns that look sensitive, and that no classification and no mask is for."""
     around: Named = Named()
     """Sessions with the database from the gate's own address that are not the gate's, by role and application."""
+    idle_seconds: _Count | None = None
+    """For how long no session with the Database has been open; None: that is not known, as of an older gate."""
+    had_session: bool = False
+    """Whether one was since the gate began; if not, it began `idle_seconds` ago."""
     lost: _Count = 0
     """Of a gate that ends: how many audit events go with it that the collector has not taken."""
     misfits: Annotated[tuple[PolicyFindings, ...], Field(max_length=MOST_NAMED), Strict(False)] = ()
@@ -124,8 +128,12 @@ class GateReport(_Part):
         return self.model_copy(update={**lists, "misfits": misfits})
 
     def same(self, other: GateReport | None) -> bool:
-        """Whether it says the same, whenever that was."""
-        return other is not None and self.model_copy(update={"number": other.number}) == other
+        """Whether it says the same, whenever that was. Sessions come and go: only one after a long time is news."""
+        if other is None:
+            return False
+        alike = self.model_copy(update={"number": other.number, "idle_seconds": other.idle_seconds}) == other
+        idle, before = self.idle_seconds or 0, other.idle_seconds or 0
+        return alike and not (idle < AGAIN_SECONDS <= before)
 
 
 def one_line(words: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -99,19 +99,25 @@ class Row:
     # How many events somebody said to be lost.
     said_lost: int = 0
 
-    def lost(self, trail: Mapping[str, int], server: Mapping[str, int]) -> set[str]:
+    def missing(self, trail: Mapping[str, int], server: Mapping[str, int]) -> set[str]:
         """What the server ran, or its client was answered, and the trail does not have."""
         mine = set(self.statements.sent)
         return {mark for mark in mine if (mark in server or mark in self.statements.answered) and mark not in trail}
 
+    def unseen(self, trail: Mapping[str, int], server: Mapping[str, int], table: Collection[str]) -> set[str]:
+        """What is missing, and nobody was told, and left nothing in the table: its gate was killed before it was on
+        record, so that its answer never left the gate, and what it wrote was rolled back.
+        """
+        return self.missing(trail, server) - set(self.statements.answered) - set(table)
+
     def cells(self, trail: Mapping[str, int] | None, server: Mapping[str, int] | None) -> list[str]:
         known = self.statements
-        lost = "" if trail is None or server is None else str(len(self.lost(trail, server)))
+        missing = "" if trail is None or server is None else str(len(self.missing(trail, server)))
         effects = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in self.effects.items())
         silence = max(known.silences().values(), default=0.0)
         return [
             self.name, str(len(known.sent)), str(len(known.failed)), str(len(known.open)),
-            str(len(known.refused_connections)), f"{silence:.1f} s", lost, str(self.said_lost or ""), effects,
+            str(len(known.refused_connections)), f"{silence:.1f} s", missing, str(self.said_lost or ""), effects,
         ]  # fmt: skip
 
 

@@ -33,10 +33,13 @@ def test_what_became_of_each_statement() -> None:
     assert (set(early.sent), early.refused_connections) == ({READ, WRITE}, [])
 
 
-def test_what_ran_and_is_not_on_record_is_lost() -> None:
+def test_what_ran_and_is_not_on_record_is_missing() -> None:
     row = Row("a case", Statements.from_lines(LINES))
-    assert row.lost({READ: 1}, {WRITE: 1, CUT: 1}) == {WRITE, CUT}
-    assert row.lost({READ: 1, WRITE: 1}, {WRITE: 1}) == set()
+    assert row.missing({READ: 1}, {WRITE: 1, CUT: 1}) == {WRITE, CUT}
+    assert row.missing({READ: 1, WRITE: 1}, {WRITE: 1}) == set()
+    # Of one nobody was told, and nothing is left.
+    assert row.unseen({READ: 1}, {WRITE: 1, CUT: 1}, [WRITE]) == {CUT}
+    assert row.unseen({READ: 1}, {WRITE: 1, CUT: 1}, [CUT]) == set()
     assert "a case" in table([row])
     assert table([row], {READ: 1}, {WRITE: 1, CUT: 1}).splitlines()[1].split()[-1] == "2"
 

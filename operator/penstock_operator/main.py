@@ -44,9 +44,12 @@ class Operator:
             settings.namespace, settings.control_service, settings.control_port, settings.control_token_file
         )
         self.news = GateNews(api, place, lambda: self.reconciler.bundle, self._news_of)
-        self.namespaces = Namespaces(api, version("penstock"), lambda: self.reconciler.bundle, instance, self.news)
+        self.namespaces = Namespaces(
+            api, version("penstock"), lambda: self.reconciler.bundle, instance, self.news,
+            quiet_minutes=settings.quiet_minutes,
+        )  # fmt: skip
         self.watch = handlers.Watch(handlers.registry(access, self._touch))
-        self.metrics = OperatorMetrics()
+        self.metrics = OperatorMetrics(lambda: sum(self.namespaces.quiet.values()))
 
     def lacking(self) -> list[str]:
         """What must be there before we are ready."""

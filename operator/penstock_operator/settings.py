@@ -101,6 +101,12 @@ class ControlSettings(BaseSettings):
     drain: Annotated[int, Field(ge=1, le=60)] = 10
 
 
+def _ten_at_least(minutes: int) -> int:
+    if 0 < minutes < 10:
+        raise ValueError("it must be 0 or at least 10: gates tell of sessions every ten minutes")
+    return minutes
+
+
 class GatewayCertificate(BaseModel):
     """A gateway whose certificate is made here: where its Secret is, and what it is called by."""
 
@@ -135,6 +141,9 @@ class OperatorSettings(BaseSettings):
     cluster_domain: Name = "cluster.local"
     host: str = "0.0.0.0"  # noqa: S104 - probed by the kubelet
     health_port: PortNumber = 9189
+    # For so long a pod may have no session through its gate before its Database's status names it; 0: for ever. Gates
+    # tell it every ten minutes.
+    quiet_minutes: Annotated[int, Field(ge=0, le=10_080), AfterValidator(_ten_at_least)] = 60
     certificate_days: Annotated[float, Field(ge=1, le=398)] = 90
     # A third of it must be longer than a new authority is announced before it signs.
     authority_days: Annotated[float, Field(ge=30, le=3650)] = 1095

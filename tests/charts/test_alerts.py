@@ -100,6 +100,7 @@ CASES: dict[str, list[Case]] = {
     "PenstockControlAbsent": [absent("penstock_control_streams", 6)],
     "PenstockOperatorAbsent": [absent("penstock_operator_last_kept_seconds", 16)],
     "PenstockOperatorStuck": [told("penstock_operator_last_kept_seconds", steady("0"), "0+60x180", 17)],
+    "PenstockNoSession": [told("penstock_operator_quiet_pods", steady("1"), steady("0"), 16)],
     "PenstockCertificateEnds": [told("penstock_operator_cert_not_after_seconds", WEEK, MONTH)],
     "PenstockServedCertificateEnds": [
         told("penstock_control_cert_not_after_seconds", WEEK, MONTH),

@@ -34,6 +34,7 @@ GATEWAY: dict[str, Any] = {
 def test_the_values_pass_their_schema() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(VALUES, SCHEMA)
+    jsonschema.validate(VALUES | {"operator": {"quietMinutes": 0}}, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,8 @@ def test_the_values_pass_their_schema() -> None:
         {"image": {"repository": "x", "pullPolicy": "Sometimes"}},
         {"control": {"replicas": 0}},
         {"control": {"replica": 2}},
+        {"operator": {"quietMinutes": 9}},
+        {"operator": {"quietMinutes": "60"}},
         {"collector": {"persistence": {"size": "ten"}}},
         {"collector": {"publicUrl": "audit.example"}},
         {"collector": {"signIn": {"issuer": "http://login.example"}}},

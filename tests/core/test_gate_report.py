@@ -32,6 +32,24 @@ def test_two_reports_say_the_same_whenever_that_was() -> None:
     assert not GateReport(number=1).same(None)
 
 
+def test_that_sessions_come_and_go_is_no_news_but_the_first_and_one_after_a_long_time_are() -> None:
+    def idle(seconds: int | None, had_session: bool = True) -> GateReport:
+        return GateReport(number=1, idle_seconds=seconds, had_session=had_session)
+
+    assert idle(0).same(idle(599)), "each session would be a report"
+    assert idle(599).same(idle(0))
+    assert idle(7200).same(idle(3600)), "it is told again by and by"
+    assert not idle(0).same(idle(600))
+    assert not idle(30).same(idle(3600))
+    assert not idle(0).same(idle(5, had_session=False))
+    assert idle(0) != GateReport(number=1), "an older gate says nothing of sessions"
+    assert GateReport.read(json.dumps(idle(0).document()).encode()).idle_seconds == 0
+
+
+def test_what_a_newer_gate_says_beside_that_is_left_unread() -> None:
+    assert GateReport.read(b'{"number": 1, "idleMinutes": 5}') == GateReport(number=1)
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"number": "1"}', b'{"number": 1, "reached": 1}', b"[" * 9999, b"\xff"])
 def test_what_is_no_report_is_told_in_one_line(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"^a report that can't be read: [^\n]*$"):

@@ -74,6 +74,23 @@ def test_the_operator_needs_its_namespace(monkeypatch: pytest.MonkeyPatch) -> No
     assert wrong_settings(caught.value) == "PENSTOCK_OPERATOR_NAMESPACE: field required"
 
 
+@pytest.mark.parametrize(
+    ("minutes", "problem"), [("9", "it must be 0 or at least 10"), ("-1", "greater than or equal")]
+)
+def test_a_period_that_gates_can_not_tell_of_is_refused(
+    minutes: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_OPERATOR_NAMESPACE", "penstock-system")
+    assert OperatorSettings().quiet_minutes == 60
+    monkeypatch.setenv("PENSTOCK_OPERATOR_QUIET_MINUTES", "0")
+    assert OperatorSettings().quiet_minutes == 0
+    monkeypatch.setenv("PENSTOCK_OPERATOR_QUIET_MINUTES", minutes)
+    with pytest.raises(ValidationError) as caught:
+        OperatorSettings()
+    assert "PENSTOCK_OPERATOR_QUIET_MINUTES: " in wrong_settings(caught.value)
+    assert problem in wrong_settings(caught.value)
+
+
 def test_a_variable_that_is_not_json_is_named(chart: pytest.MonkeyPatch) -> None:
     chart.setenv("PENSTOCK_CONTROL_SIDECAR", "{")
     with pytest.raises(SettingsError) as caught:

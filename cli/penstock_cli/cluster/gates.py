@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _COLUMNS = {
     "NAMESPACE": "namespace", "POD": "pod", "DATABASE": "database", "GATE": "gate", "POLICY": "policy",
-    "AGE": "policyAge", "REACHABLE": "reachable", "SESSIONS": "sessions", "SPOOL": "spool",
+    "AGE": "policyAge", "REACHABLE": "reachable", "SESSIONS": "sessions", "IDLE": "idle", "SPOOL": "spool",
     "TROUBLE": "trouble",
 }  # fmt: skip
 # The label of the chart's gateways.
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
 @output_option
 def status(all_namespaces: bool, output: str, **where: Any) -> None:
     """Show each pod with a gate: whether it is ready, by which policies it decides and how old these are, whether it
-    reaches its database, and how many events wait for the collector.
+    reaches its database, since when it has no session with it, and how many events wait for the collector.
 
     Figures are the gate's own, through the API server: that takes the right to get pods/proxy. Without it, and of gates
     that do not answer, they are unknown.
@@ -143,6 +143,7 @@ def _row(pod: Json, name: str, database: Json, figures: Mapping[str, float]) -> 
         "policyAge": _seconds(figures.get("penstock_policy_age_seconds")),
         "reachable": None if reached < 0 else bool(reached),
         "sessions": _whole(figures.get("penstock_database_sessions")),
+        "idle": _seconds(figures.get("penstock_database_idle_seconds")),
         "spool": _whole(figures.get("penstock_spool_events")),
         "lostStatements": _whole(figures.get("penstock_audit_lost_statements_total")),
     }

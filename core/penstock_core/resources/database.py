@@ -119,6 +119,8 @@ class GovernedPods(Model):
     """Those with other Secrets than the Database names, until they are restarted."""
     around: PodsNamed = PodsNamed()
     """Those with sessions that go around their gate."""
+    quiet: PodsNamed = PodsNamed()
+    """Those without a session through their gate for a long time, though it is ready."""
 
 
 class DatabaseStatus(Status):

@@ -42,6 +42,8 @@ class Seen:
     settled: bool = True
     # Whether control can't be asked what gates report.
     silent: bool = False
+    # Without a session for longer than so many minutes, a pod is quiet; 0: none ever is.
+    quiet_minutes: int = 0
 
     @property
     def reports(self) -> list[tuple[str, GateReport]]:
@@ -82,6 +84,24 @@ class Seen:
     def around(self) -> list[str]:
         """Pods from whose address somebody has sessions with the database that are not the gate's."""
         return [name for name, report in self.reports if report.around.count]
+
+    @property
+    def quiet(self) -> list[str]:
+        """Pods whose gate is ready and has had no session for a long time: their applications may go another way.
+
+        A gateway has clients elsewhere. Of gates that can have no session, or do not say, nothing is known.
+        """
+        if not self.quiet_minutes or self.database.spec.suspended is not None:
+            return []
+        reports, longest = dict(self.reports), self.quiet_minutes * 60
+        return sorted(
+            pod.name
+            for pod in self.pods
+            if pod.databases
+            and (report := reports.get(pod.name)) is not None
+            and report.reached
+            and (report.idle_seconds or 0) > longest
+        )
 
     @property
     def outdated(self) -> list[str]:
@@ -166,6 +186,17 @@ def enforced(seen: Seen, policies: Iterable[str], observing: Sequence[str]) -> C
     if not any(report.digest == seen.digest for report in reports):
         return _unknown("Enforced", seen)
     return Condition("Enforced", "True", "Enforced", f"by {counted(len(reports), 'gate')}")
+
+
+def without_session(seen: Seen) -> str:
+    """Which pods are quiet, in words; empty where none is."""
+    if not (quiet := seen.quiet):
+        return ""
+    ever = {name for name, report in seen.reports if report.had_session}
+    never = [name for name in quiet if name not in ever]
+    since = f"; since the gate began in {listed(never)}" if never else ""
+    words = f"no session through the gate for more than {seen.quiet_minutes} minutes in {counted(len(quiet), 'pod')}"
+    return f"{words} (is there another way to the database?): {listed(quiet)}{since}"
 
 
 def summary(stages: Sequence[Condition], fine: Condition) -> Condition:

@@ -54,14 +54,18 @@ class Namespaces:
         instance: str,
         news: GateNews | None = None,
         clock: Callable[[], float] = time.monotonic,
+        quiet_minutes: int = 0,
     ) -> None:
-        """`news`: what gates report; without it nobody knows."""
+        """`news`: what gates report; without it nobody knows. `quiet_minutes`: after which a pod is quiet; 0: never."""
         self._api = api
         self._version = version
         self._bundle = bundle
         self._instance = instance
         self._news = news
         self._clock = clock
+        self._quiet_minutes = quiet_minutes
+        # Of each namespace, how many pods are quiet, counted once with each Database.
+        self.quiet: dict[str, int] = {}
         # By Database, what is in effect and since when.
         self._in_effect: dict[tuple[str, str], tuple[str, float]] = {}
         self._dirty: set[str] = set()
@@ -127,13 +131,16 @@ class Namespaces:
         policies = await self._items(f"{ours}/{POLICIES}")
         if not databases and not policies:
             self.known.discard(namespace)
+            self.quiet.pop(namespace, None)
             return
         pods = await self._pods(namespace)
         if databases:
             await distribute_trust(self._api, namespace, self._bundle())
         raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
         raw |= {(POLICIES, one["metadata"]["name"]): one for one in policies}
-        for new in resource_statuses(self._holdings(namespace, databases, policies, pods), self._version):
+        found = resource_statuses(self._holdings(namespace, databases, policies, pods), self._version)
+        self.quiet[namespace] = sum(one.quiet for one in found)
+        for new in found:
             await self._say(new, raw[new.plural, new.name])
         if not all(pod.settled for pod in pods):
             self._later(namespace, _LOOK_AGAIN)
@@ -183,7 +190,8 @@ class Namespaces:
             return Holdings(databases, policies, pods, unsettled=frozenset(unsettled))
         self._news.keep(namespace, {pod.uid for pod in pods})
         gates = {raw["metadata"]["name"]: self._news.of(namespace, raw["metadata"]["name"]) for raw in databases}
-        return Holdings(databases, policies, pods, gates, frozenset(unsettled), self._news.silent)
+        silent = self._news.silent
+        return Holdings(databases, policies, pods, gates, frozenset(unsettled), silent, self._quiet_minutes)
 
     def _later(self, namespace: str, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self.touch, namespace)

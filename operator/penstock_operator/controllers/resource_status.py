@@ -21,6 +21,7 @@ from penstock_operator.controllers.gate_conditions import (
     enforced,
     masks_find_their_columns,
     summary,
+    without_session,
 )
 from penstock_operator.controllers.gate_news import Gate
 from penstock_operator.controllers.governed_pods import GovernedPod
@@ -61,6 +62,8 @@ class ResourceStatus:
     counts: tuple[tuple[str, object], ...] = ()
     # Of a Database: what is in effect, to be numbered.
     digest: str = ""
+    # Of a Database: how many pods have had no session with it for long.
+    quiet: int = 0
 
     @property
     def ready(self) -> Condition:
@@ -105,6 +108,8 @@ class Holdings:
     unsettled: frozenset[str] = frozenset()
     # Whether control can't be asked what gates report.
     silent: bool = False
+    # After how many minutes a pod without a session is quiet; 0: never.
+    quiet_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,11 @@ def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Re
         old = sorted(pod.name for pod in seen.pods if pod.version not in ("", version))
         if old:
             parts.append(f"with a sidecar of another version than {version} (restart their workload): {listed(old)}")
-        fine = Condition("Ready", "True", "Accepted", "; ".join(parts))
-    return ResourceStatus(DATABASES, name, (summary(stages, fine), *stages), counts, digest)
+        if quiet := without_session(seen):
+            parts.append(quiet)
+        fine = Condition("Ready", "True", "NoSession" if quiet else "Accepted", "; ".join(parts))
+    number = 0 if seen is None else len(seen.quiet)
+    return ResourceStatus(DATABASES, name, (summary(stages, fine), *stages), counts, digest, quiet=number)
 
 
 def _accepted_database(name: str, mine: Sequence[str], read: _Read, error: ResourceError | None) -> Condition:
@@ -180,16 +188,20 @@ def _seen(name: str, holdings: Holdings, read: _Read, digest: str) -> Seen | Non
         return None
     gates = holdings.gates.get(name, {})
     pods = [pod for pod in holdings.pods if name in pod.databases or (not pod.databases and pod.uid in gates)]
-    return Seen(database, digest, pods, gates, settled=name not in holdings.unsettled, silent=holdings.silent)
+    settled = name not in holdings.unsettled
+    # Without a policy nobody can have a session.
+    quiet_minutes = holdings.quiet_minutes if any(database_of(one) == name for one in holdings.policies) else 0
+    return Seen(database, digest, pods, gates, settled, holdings.silent, quiet_minutes)
 
 
 def _named_pods(name: str, holdings: Holdings, seen: Seen | None) -> Json:
     """By what is the matter with them."""
     pods = [pod.name for pod in holdings.pods if name in pod.databases] if seen is None else [p.name for p in seen.pods]
-    found: dict[str, Sequence[str]] = {"governed": pods, "stale": (), "unreachable": (), "outdated": (), "around": ()}
+    kinds = ("stale", "unreachable", "outdated", "around", "quiet")
+    found: dict[str, Sequence[str]] = {"governed": pods, **dict.fromkeys(kinds, ())}
     if seen is not None:
         found |= {"stale": seen.stale, "unreachable": seen.unreachable, "outdated": seen.outdated}
-        found["around"] = seen.around
+        found |= {"around": seen.around, "quiet": seen.quiet}
     return {kind: {"count": len(names), "names": sorted(names)[:_MOST_NAMES]} for kind, names in found.items()}
 
 

@@ -115,6 +115,8 @@ class Connection(asyncio.Protocol):
             self._server = None
         if self._database is not None:
             self._database.connections.discard(self)
+            if self.upstream is not None:
+                self._database.session_ended()
         self._gateway.unregister(self)
 
     def pause_writing(self) -> None:
@@ -382,6 +384,7 @@ class Connection(asyncio.Protocol):
             self.perform(self.session.connect_failed(error.fields))
             return
         self.upstream = connected
+        database.had_session = True
         self._server = ServerEnd(self, connected.transport)
         provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))

@@ -139,6 +139,8 @@ class GateReports:
             sensitive=fitting.sensitive,
             misfits=fitting.misfits,
             around=self._around(),
+            idle_seconds=int(database.idle_seconds),
+            had_session=database.had_session,
         )
 
     def _is_due(self, report: GateReport) -> bool:

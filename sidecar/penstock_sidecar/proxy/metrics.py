@@ -93,6 +93,11 @@ class ProxyCollector(Collector):
     def _of_databases(self) -> Iterator[Metric]:
         """What each database has for itself."""
         told = _labelled(GaugeMetricFamily, "penstock_database_sessions", "Sessions with the database now.")
+        idle = _labelled(
+            GaugeMetricFamily,
+            "penstock_database_idle_seconds",
+            "Since a session with the database was open, or since the gate began; 0 while one is.",
+        )
         errors = _labelled(
             CounterMetricFamily, "penstock_upstream_errors", "Times the database could not be reached or went away."
         )
@@ -110,11 +115,12 @@ class ProxyCollector(Collector):
             reached.add_metric([name], one.reachable)
             bundle, catalog = one.rules_provider.bundle, one.rules_provider.catalog
             told.add_metric([name], len(one.connections))
+            idle.add_metric([name], one.idle_seconds)
             errors.add_metric([name], one.upstream_errors)
             generations.add_metric([name], -1 if bundle is None else bundle.generation)
             ages.add_metric([name], one.source.age)
             catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
-        yield from (told, errors, generations, ages, catalogs, reached)
+        yield from (told, idle, errors, generations, ages, catalogs, reached)
 
 
 def _of_shipper(shipper: ShipperProcess) -> Iterator[Metric]:

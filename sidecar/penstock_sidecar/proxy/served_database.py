@@ -6,6 +6,7 @@ of a gate share (the listener, cancelling, the trail) is `gateway.py`'s.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,6 +38,9 @@ class ServedDatabase:
         self.rules_provider = rules_provider
         self.source = source
         self.connections: set[Connection] = set()
+        # Whether a session came to be with the server, and since when none is there (monotonic clock).
+        self.had_session = False
+        self._idle_since = time.monotonic()
         # Where emergencies are put on record that its policies come with.
         self.emergencies: Emergencies | None = None
         # How often the server could not be reached or went away.
@@ -69,6 +73,17 @@ class ServedDatabase:
         if self.rules_provider.catalog_trouble:
             return 0
         return -1 if self.rules_provider.catalog is None else 1
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long no session has been there; 0 while one is."""
+        if any(one.upstream is not None for one in self.connections):
+            return 0.0
+        return time.monotonic() - self._idle_since
+
+    def session_ended(self) -> None:
+        """One that had come to be, and is among the connections no more."""
+        self._idle_since = time.monotonic()
 
     def candidate(self, identity: Identity) -> Candidate:
         """As a client finds it, or does not."""

@@ -74,6 +74,7 @@ def metrics(generation: int, reachable: int = 1, spool: int = 0) -> str:
         "# TYPE penstock_database_reachable gauge\n"
         f'penstock_database_reachable{{database="shop"}} {reachable}\n'
         '# TYPE penstock_database_sessions gauge\npenstock_database_sessions{database="shop"} 2\n'
+        '# TYPE penstock_database_idle_seconds gauge\npenstock_database_idle_seconds{database="shop"} 0\n'
         f"# TYPE penstock_spool_events gauge\npenstock_spool_events {spool}\n"
     )
 

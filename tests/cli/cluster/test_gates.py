@@ -23,11 +23,12 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
         "namespace": "shop", "pod": "support-agent-1", "database": "shop", "gate": "ready", "version": "0.1.0",
         "policy": "7, current", "policyGeneration": 7, "latestGeneration": 7, "latestDigest": DIGEST,
         "suspended": None, "trouble": [],
-        "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
+        "policyAge": "4s", "reachable": True, "sessions": 2, "idle": "0s", "spool": 0, "lostStatements": None,
     }  # fmt: skip
     # Its metrics are not there.
     other = found["support-agent-2"]
     assert (other["gate"], other["policy"], other["reachable"], other["spool"]) == ("not ready", None, None, None)
+    assert other["idle"] is None, "nor does an older gate say it"
 
 
 def test_a_pod_with_several_databases_has_a_row_for_each(desk: Desk) -> None:
@@ -45,10 +46,10 @@ def test_a_pod_with_several_databases_has_a_row_for_each(desk: Desk) -> None:
 def test_people_read_a_table_and_programs_the_same_in_yaml(desk: Desk) -> None:
     heading, first, second = desk.run("status").stdout.splitlines()
     assert heading.split() == [
-        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL", "TROUBLE",
+        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "IDLE", "SPOOL", "TROUBLE",
     ]  # fmt: skip
-    assert first.split() == ["shop", "support-agent-1", "shop", "ready", "7,", "current", "4s", "yes", "2", "0"]
-    assert second.split()[-5:] == ["unknown"] * 5
+    assert first.split() == ["shop", "support-agent-1", "shop", "ready", "7,", "current", "4s", "yes", "2", "0s", "0"]
+    assert second.split()[-6:] == ["unknown"] * 6
     assert yaml.safe_load(desk.run("status", "-o", "yaml").stdout) == list(told(desk).values())
 
 

@@ -37,6 +37,20 @@ async def test_a_pod_writes_its_own_streams_only(api: tuple[Api, ApiServer], rev
     }
 
 
+async def test_a_pod_ships_nothing_that_the_pod_before_it_left(
+    api: tuple[Api, ApiServer], reviewer: TokenReviewer
+) -> None:
+    """That one had the same name and service account, as in a StatefulSet: no volume hands its streams on."""
+    before, after = token(name="before"), token(name="after")
+    api[0].knows(before)
+    api[0].knows(after, uids=("another-uid",))
+    authority = StreamAuthority(None, reviewer)
+    assert await authority.check(before, UID) == Pod("shop", "web", "web-1", UID)
+    assert await authority.check(after, "another-uid") == Pod("shop", "web", "web-1", "another-uid")
+    with pytest.raises(Forbidden):
+        await authority.check(after, UID)
+
+
 async def test_the_api_server_is_asked_once_for_a_while(api: tuple[Api, ApiServer], reviewer: TokenReviewer) -> None:
     good, bad = token(), token(name="stranger")
     api[0].knows(good)

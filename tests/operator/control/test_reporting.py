@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 from tests.operator.control.test_app import AUTHORITY, Running, served
+from tests.operator.controllers.test_namespaces import OURS as RESOURCES
+from tests.operator.controllers.test_namespaces import Shelf
 from tests.operator.doubles import GOOD, Clock, Cluster, synced, token
 
 from penstock_core.gate_report import MOST_BODY_BYTES
 from penstock_operator.control.reporting import Reporting
 from penstock_operator.controllers.gate_news import PATIENCE_SECONDS, ControlPlace, GateNews
+from penstock_operator.controllers.namespaces import Namespaces
+from penstock_operator.controllers.resource_status import digest_of
 from penstock_operator.inject.sidecar import Shape
+from penstock_operator.metrics import OperatorMetrics
 
 GATES, OURS = "/v1/gates", "/v1/gates/shop"
 OPERATOR = token(subject="operator")
@@ -112,18 +117,23 @@ async def test_a_pod_does_not_read_what_others_said(desk: Desk) -> None:
     assert (answer.status_code, answer.json()["error"]) == (403, "what all gates said is for the operator alone")
 
 
-async def test_the_operators_news_are_what_the_gates_said(desk: Desk, tmp_path: Path) -> None:
-    """By the addresses that the API server has, over TLS by the Service's name."""
-    (tmp_path / "token").write_text(OPERATOR)
-    cluster = Cluster()
+def news_of(desk: Desk, cluster: Cluster, directory: Path, touched: list[str], clock: Clock) -> GateNews:
+    """The operator's, which finds that control by the API server."""
+    (directory / "token").write_text(OPERATOR)
     cluster.objects["/apis/discovery.k8s.io/v1/namespaces/svc/endpointslices"] = {
         "items": [{"endpoints": [{"addresses": ["127.0.0.1"]}]}]
     }
-    touched: list[str] = []
-    clock = Clock()
-    place = ControlPlace("svc", "localhost", desk.port, tmp_path / "token")
+    place = ControlPlace("svc", "localhost", desk.port, directory / "token")
     news = GateNews(cluster.api(), place, lambda: AUTHORITY.certificate_pem, touched.append, clock)
     news.host = "localhost"
+    return news
+
+
+async def test_the_operators_news_are_what_the_gates_said(desk: Desk, tmp_path: Path) -> None:
+    """By the addresses that the API server has, over TLS by the Service's name."""
+    touched: list[str] = []
+    clock = Clock()
+    news = news_of(desk, Cluster(), tmp_path, touched, clock)
     async with desk.client.stream("GET", "/v1/policies/shop/shop", headers=desk.bearer) as stream:
         lines = stream.aiter_lines()
         await anext(lines)
@@ -145,4 +155,34 @@ async def test_the_operators_news_are_what_the_gates_said(desk: Desk, tmp_path: 
     assert touched[2:] == ["shop"], "time alone is news, once"
     news.keep("shop", [])
     assert news.of("shop", "shop") == {}
+    await news.close()
+
+
+async def test_a_pod_without_a_session_for_long_is_in_the_status_an_event_and_a_metric(
+    desk: Desk, shop: Any, tmp_path: Path
+) -> None:
+    shelf = Shelf(shop)
+    shelf.cluster.objects["/api/v1/namespaces/shop/pods/web-1"]["metadata"]["uid"] = "u-1"
+    news = news_of(desk, shelf.cluster, tmp_path, [], Clock())
+    namespaces = Namespaces(shelf.cluster.api(), "1", lambda: b"PEM", "operator-0", news, quiet_minutes=60)
+    metrics = OperatorMetrics(lambda: sum(namespaces.quiet.values()))
+    report = {"digest": digest_of(shop.database, [shop.policy]), "reached": True, "hadSession": True}
+
+    async def told(number: int, **more: Any) -> tuple[str, int, float | None, list[str]]:
+        desk.be_pod()
+        await desk.client.post(OURS, json={"number": number, **report, **more}, headers=desk.bearer)
+        desk.be_operator()
+        await news.look()
+        await namespaces.reconcile("shop")
+        pods = shelf.cluster.objects[f"{RESOURCES}/databases/shop"]["status"]["pods"]
+        events = [one["reason"] for one in shelf.cluster.created if one["regarding"]["kind"] == "Database"]
+        reason = shelf.status("databases/shop")["reason"]
+        return reason, pods["quiet"]["count"], metrics.registry.get_sample_value("penstock_operator_quiet_pods"), events
+
+    assert await told(1) == ("Accepted", 0, 0, ["Accepted"]), "an older gate"
+    assert await told(2, idleSeconds=3601) == ("NoSession", 1, 1, ["Accepted", "NoSession"])
+    event = shelf.cluster.created[-1]
+    assert (event["type"], event["note"].rpartition(": ")[2]) == ("Normal", "web-1")
+    assert await told(3, idleSeconds=4201) == ("NoSession", 1, 1, ["Accepted", "NoSession"]), "it is said once"
+    assert (await told(4, idleSeconds=0))[:3] == ("Accepted", 0, 0)
     await news.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,7 @@ def test_counts_stand_in_the_status(shop: Any) -> None:
             "unreachable": {"count": 1, "names": ["a"]},
             "outdated": nobody,
             "around": nobody,
+            "quiet": nobody,
         },
     }
     assert policy.counts == (("pods", 1),)
@@ -72,6 +74,39 @@ def test_counts_stand_in_the_status(shop: Any) -> None:
 def test_old_sidecars_are_named(shop: Any) -> None:
     found = judged([shop.database], [shop.policy], [pod("new"), pod("old", version="0")])
     assert "another version than 1 (restart their workload): old" in found["databases/shop"][2]
+
+
+def quiet(shop: Any, *pods: GovernedPod, minutes: int = 60, policies: int = 1, **said: Any) -> ResourceStatus:
+    """The Database's status where all those gates say the same of their sessions."""
+    found = [shop.policy][:policies]
+    report = GateReport(**{"number": 1, "digest": digest_of(shop.database, found), "reached": True, **said})
+    gates = {"shop": {one.uid: Gate(one.name, report, True) for one in pods}}
+    return resource_statuses(Holdings([shop.database], found, pods, gates, quiet_minutes=minutes), "1")[0]
+
+
+def test_pods_without_a_session_for_long_are_counted_and_named_and_nothing_is_wrong_with_that(shop: Any) -> None:
+    status = quiet(shop, pod("b"), pod("a"), idle_seconds=3601)
+    assert (status.ready.status, status.ready.reason) == ("True", "NoSession"), "another reason is an event"
+    assert status.ready.message.endswith(
+        "no session through the gate for more than 60 minutes in 2 pods "
+        "(is there another way to the database?): a, b; since the gate began in a, b"
+    )
+    assert dict(status.counts)["pods"]["quiet"] == {"count": 2, "names": ["a", "b"]}  # type: ignore[index]
+    assert status.quiet == 2
+    assert quiet(shop, pod("a"), idle_seconds=3601, had_session=True).ready.message.endswith("?): a")
+
+
+def test_who_had_a_session_of_late_or_can_have_none_is_not_quiet(shop: Any) -> None:
+    one, gateway = pod("a"), replace(pod("gateway"), databases=())
+    assert quiet(shop, one, idle_seconds=3601).quiet == 1
+    assert quiet(shop, one, idle_seconds=3600).quiet == 0
+    assert quiet(shop, one).quiet == 0, "an older gate does not say"
+    assert quiet(shop, one, idle_seconds=9**9, minutes=0).quiet == 0, "it is switched off"
+    assert quiet(shop, one, idle_seconds=3601, reached=False).quiet == 0, "what it lacks is told already"
+    assert quiet(shop, one, idle_seconds=3601, policies=0).quiet == 0
+    assert quiet(shop, gateway, idle_seconds=3601).quiet == 0, "its clients are elsewhere"
+    shop.database["spec"]["suspended"] = {"reason": "INC-77"}
+    assert quiet(shop, one, idle_seconds=3601).quiet == 0
 
 
 def test_no_policy_no_access(shop: Any) -> None:

@@ -51,8 +51,6 @@ class Ran:
     # The tag of its last command, where it ended well.
     tag: str = ""
     sqlstate: str = ""
-    # The session ended while it ran.
-    cut: bool = False
     # It was cancelled when it had ended.
     late: bool = False
 
@@ -117,7 +115,7 @@ def _note(session: list[Ran], line: dict[str, Any]) -> None:
         over = session and (session[-1].tag or (session[-1].sqlstate and severity == "ERROR"))
         if not session or (texts and session[-1].texts != texts) or over:
             session.append(Ran(texts))
-        session[-1].sqlstate, session[-1].cut = line["state_code"], severity == "FATAL"
+        session[-1].sqlstate = line["state_code"]
 
 
 def _statements(text: str) -> tuple[str, ...]:
@@ -236,7 +234,7 @@ def _differ(one: Ran, count: int, mine: Sequence[Told], *, last: bool) -> str:
         return f"the server ran {one.texts}, the trail says {[each.text for each in mine]}"
     due = [("ok", "")] * len(mine)
     if one.sqlstate and due:
-        due[-1] = ("unknown" if one.cut else "error", one.sqlstate)
+        due[-1] = ("error", one.sqlstate)
     ended = [(each.result, each.sqlstate) for each in mine]
     unlike = ended != due and not (one.late and ended == [("error", _CANCELED)])
     if unlike and not (last and ended[-1:] == [("unknown", "")]):

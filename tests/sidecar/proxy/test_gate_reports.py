@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.operator.control.test_app import AUTHORITY, Running, served
@@ -117,6 +118,39 @@ async def test_a_mask_without_a_column_is_told_by_its_policy(quay: Quay) -> None
     assert report.misfits[0].policy == "front-users"
     assert report.misfits[0].missing.count == 1
     assert report.sensitive.first == ("public.people.email",)
+
+
+async def test_since_when_there_is_no_session_is_told_and_one_after_a_long_time_at_once(
+    quay: Quay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await quay.begin()
+    await quay.hears(lambda one: one.reached is True and one.idle_seconds is not None and not one.had_session)
+    # Two seconds are the ten minutes after which a gate tells it again, and after which a session is news.
+    monkeypatch.setattr("penstock_core.gate_report.AGAIN_SECONDS", 2.0)
+    monkeypatch.setattr("penstock_sidecar.proxy.gate_reports.AGAIN_SECONDS", 2.0)
+    report = await quay.hears(lambda one: (one.idle_seconds or 0) >= 2)
+    assert not report.had_session, "none ever was"
+    async with await quay.harbour.open("front"):
+        await quay.hears(lambda one: one.had_session and one.idle_seconds == 0)
+        await asyncio.sleep(3.5)
+        report = await quay.hears(lambda one: True)
+        assert report.idle_seconds == 0, "one that is open and at rest is a session"
+    await quay.hears(lambda one: (one.idle_seconds or 0) >= 2)
+    monkeypatch.setattr("penstock_sidecar.proxy.gate_reports.AGAIN_SECONDS", 600.0)
+    async with await quay.harbour.open("front"):
+        await quay.hears(lambda one: one.idle_seconds == 0)
+
+
+async def test_a_client_that_gets_no_further_than_the_gate_is_no_session(quay: Quay) -> None:
+    await quay.begin()
+    await quay.hears(lambda one: one.reached is True)
+    quay.has(DATABASE_KIND, "front", spec(quay, port=1))
+    await quay.hears(lambda one: one.reached is False)
+    with pytest.raises(psycopg.OperationalError):
+        await quay.harbour.open("front")
+    (database,) = quay.harbour.proxy.gateway.databases.values()
+    assert not database.had_session
+    assert database.idle_seconds > 0
 
 
 async def test_it_tells_again_whom_it_reaches_anew(quay: Quay) -> None:

@@ -154,6 +154,26 @@ async def test_processes_of_two_servers_may_have_one_number(harbour: Harbour) ->
         await back.execute("SELECT 1")
 
 
+async def test_since_when_no_session_is_open_is_told_of_each_database(harbour: Harbour) -> None:
+    async def idle(name: str) -> float:
+        _, metrics = await harbour.get("/metrics")
+        start = f'penstock_database_idle_seconds{{database="{name}"}} '
+        (line,) = [one for one in metrics.splitlines() if one.startswith(start)]
+        return float(line.removeprefix(start))
+
+    began = await idle("front")
+    assert began > 0, "none ever was"
+    async with await harbour.open("front"), await harbour.open("front") as second:
+        assert await idle("front") == 0
+        assert await idle("back") > began
+        await second.close()
+        await asyncio.sleep(0.2)
+        assert await idle("front") == 0, "the other one is open"
+    await harbour.settled("session", 2)
+    assert await idle("front") > 0
+    assert await idle("back") > await idle("front")
+
+
 async def test_a_database_that_is_down_disturbs_no_other(made: Harbour) -> None:
     made.servers["back"] = 1
     made.write()

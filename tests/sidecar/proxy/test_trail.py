@@ -194,7 +194,7 @@ async def test_continue_runs_and_owns_up(start: Start, shop: Any) -> None:
     assert gate.proxy.trail.lost_statements == 3
 
 
-async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: Any) -> None:
+async def test_the_outcome_of_a_server_that_ends_the_session_is_what_it_said(start: Start, shop: Any) -> None:
     gate = await start(shop)
     client = await gate.psycopg()
     pid = client.info.backend_pid
@@ -202,13 +202,11 @@ async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: 
     (pid,) = await cursor.fetchone()
     sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
     await runs(shop, pid, "PgSleep")
-    # Before that, nothing that the server says may be seen.
-    await gate.settled(2, "intent")
     shop.psql(f"SELECT pg_terminate_backend({pid})")
     with pytest.raises(psycopg.errors.AdminShutdown):
         await sleeping
     outcomes = await gate.settled(2)
-    assert outcomes[-1]["result"] == "unknown"
+    assert (outcomes[-1]["result"], outcomes[-1]["sqlstate"]) == ("error", "57P01")
 
 
 async def test_continue_what_is_over_at_once_is_one_event_and_what_runs_longer_has_an_intent(
