@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.sidecar.proxy.conftest import Start
+from tests.sidecar.proxy.conftest import Running, Start
 from tests.sidecar.proxy.raw import Pair, bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -60,6 +60,18 @@ CONVERSATION: list[tuple[str, str, list[str], str]] = [
 ]  # fmt: skip
 
 
+async def ran(gate: Running, count: int) -> list[dict[str, Any]]:
+    """The intents of so many statements that ran and ended well. What was bound while the catalog was read anew, after
+    what was created here, is on record as `unexecuted`, and once more as it was executed.
+    """
+    left = 0
+    while len(ended := [one for one in gate.events("outcome") if one["result"] != "unexecuted"]) < count:
+        left = len(await gate.settled(left + 1))
+    assert [one["result"] for one in ended] == ["ok"] * count
+    numbers = {one["statement"] for one in ended}
+    return [one for one in gate.events("intent") if one["statement"] in numbers]
+
+
 @pytest.mark.parametrize("more", ["", MASKS], ids=["unmasked", "masked"])
 @pytest.mark.parametrize("make", [query, run], ids=["simple", "extended"])
 async def test_all_verbs_of_a_statement(start: Start, shop: EmbeddedPostgres, more: str, make: Any) -> None:
@@ -72,8 +84,7 @@ async def test_all_verbs_of_a_statement(start: Start, shop: EmbeddedPostgres, mo
             await raw.talk([(query(text), b"G"), (message(b"c", b""), b"Z")])
         else:
             await raw.talk([(make(text), b"Z")])
-    assert [one["result"] for one in await gate.settled(len(CONVERSATION))] == ["ok"] * len(CONVERSATION)
-    intents = gate.events("intent")
+    intents = await ran(gate, len(CONVERSATION))
     numbers = {text: intent["statement"] for (text, *_), intent in zip(CONVERSATION, intents, strict=True)}
     told = [
         (text, intent["verbs"][0], sorted(intent["verbs"]), intent["relations"], intent.get("madeBy", []))
