@@ -116,7 +116,8 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
     isolation.refuse_sharing(pod)
     _refuse_taken(pod, wanted, places)
-    _refuse_named(pod, sidecar.volumes(shape, upstreams))
+    volumes = sidecar.volumes(shape, upstreams)
+    _refuse_named(pod, volumes)
     isolation.refuse_misleading(pod, _hosts(bundles, shape))
     isolation.refuse_reaching(pod, _credentials(namespace, lookup), shape.host_paths)
     ranges = lookup.limit_ranges(namespace)
@@ -128,7 +129,7 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     warnings += placement.warnings(pod) + compute.warnings(resources, pod)
     patch = Patch(pod)
     made = sidecar.container(shape, wanted, upstreams, resources)
-    kept = _add_sidecar(patch, made, sidecar.volumes(shape, upstreams))
+    kept = _add_sidecar(patch, made, volumes)
     if not kept and _injected(pod):
         warnings.append(f"container {sidecar.CONTAINER} was not the one that Penstock makes; it was replaced")
     variables = _variables(places, bundles, account, wanted.url_variable)
