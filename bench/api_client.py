@@ -41,7 +41,7 @@ class Counted:
 async def ours(port: int, counted: Counted, silence: float) -> None:
     """`penstock_operator.cluster`."""
     from penstock_operator.cluster import api, watch  # noqa: PLC0415 - what it takes is measured
-    from penstock_operator.cluster.access import Access  # noqa: PLC0415
+    from penstock_operator.cluster.access import Access  # noqa: PLC0415 - likewise
 
     api.WATCH_SILENCE = silence
     async with api.Api(Access(f"http://127.0.0.1:{port}", "")) as found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from e2e.load import rotations
 from e2e.load.place import Load, seconds_until
@@ -14,13 +15,17 @@ PATIENCE_SECONDS = 120.0
 OVERLAP = timedelta(seconds=40)
 
 
+def _serves_another(load: Load, server: str, serial: int) -> bool:
+    return rotations.served(load, server).serial_number != serial
+
+
 def test_certificates_are_deleted_and_renewed(load: Load) -> None:
     former = {server: rotations.served(load, server).serial_number for server in rotations.SERVERS}
     with load.case("certificates deleted and renewed") as row:
         rotations.delete_certificates(load)
         for server, serial in former.items():
             row.effects[f"served by {server}"] = seconds_until(
-                lambda server=server, serial=serial: rotations.served(load, server).serial_number != serial,  # type: ignore[misc]
+                partial(_serves_another, load, server, serial),
                 PATIENCE_SECONDS, f"{server} serves another certificate",
             )  # fmt: skip
         still_well(load, row.effects)

@@ -229,7 +229,7 @@ class Load:
         pattern = rf"(LOG:  statement: |LOG:  execute [^:]+: ).*{MARK}"
         log = "/data/postgres/log/postgresql.log"
         found = self.kubectl("-n", SPACE, "exec", "deploy/shop-db", "--", "grep", "-aoE", pattern, log)
-        return Counter(re.search(MARK + "$", line)[0] for line in found.splitlines())  # type: ignore[index]
+        return Counter(re.search(MARK + "$", line)[0] for line in found.splitlines())  # type: ignore[index]  # grep's end in one
 
     def table(self) -> list[str]:
         """The marks that are in the database."""

@@ -23,7 +23,7 @@ async def asked(watch: Watch) -> tuple[int, str]:
 
 async def test_it_lives_while_both_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_LONGEST_TURN_SECONDS", 0.2)
-    watch, other = Watch(None), asyncio.new_event_loop()  # type: ignore[arg-type]
+    watch, other = Watch(None), asyncio.new_event_loop()  # type: ignore[arg-type]  # it never runs
     assert await asked(watch) == (200, "ok\n"), "before the watch has begun"
     watch._loop = other
     turning = threading.Thread(target=other.run_forever)

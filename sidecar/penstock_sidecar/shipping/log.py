@@ -153,7 +153,9 @@ class SpoolLog:
             self.sync()
             self._begin_segment()
         # Each call beside the event loop waits for its turn again, so that what is awaited takes as few as can be.
-        at_once = sync and not self.dirty and self._named()
+        at_once = sync and not self.dirty
+        if at_once:
+            self._look()
         try:
             if at_once:
                 write_durably(self._descriptor, data, self._written)
@@ -175,7 +177,7 @@ class SpoolLog:
         """Make durable all that was written. Raises SpoolBroken: what of it is on the disk is not known then."""
         if not self.dirty:
             return
-        self._named()
+        self._look()
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
@@ -188,20 +190,18 @@ class SpoolLog:
         segment.size, segment.last = self._written, current.head.seq
         current.durable = current.head
 
-    def _named(self) -> bool:
-        """Whether the file still has its name, as it had a moment ago: without, it would be written and synced all the
-        same. Raises SpoolBroken.
-        """
+    def _look(self) -> None:
+        """Raises SpoolBroken for a file that has lost its name: it would be written and synced all the same."""
         now = time.monotonic()
-        if now >= self._looked + _LOOK_SECONDS:
-            try:
-                names = os.fstat(self._descriptor).st_nlink
-            except OSError as error:
-                raise SpoolBroken(f"audit spool cannot be read: {error.strerror}") from None
-            if not names:
-                raise SpoolBroken(f"audit spool: {self._current.segments[-1].path} was removed while it was in use")
-            self._looked = now
-        return True
+        if now < self._looked + _LOOK_SECONDS:
+            return
+        try:
+            names = os.fstat(self._descriptor).st_nlink
+        except OSError as error:
+            raise SpoolBroken(f"audit spool cannot be read: {error.strerror}") from None
+        if not names:
+            raise SpoolBroken(f"audit spool: {self._current.segments[-1].path} was removed while it was in use")
+        self._looked = now
 
     def _cut(self, size: int) -> None:
         """Leave nothing of a write that failed."""

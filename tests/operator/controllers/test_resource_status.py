@@ -91,7 +91,7 @@ def test_pods_without_a_session_for_long_are_counted_and_named_and_nothing_is_wr
         "no session through the gate for more than 60 minutes in 2 pods "
         "(is there another way to the database?): a, b; since the gate began in a, b"
     )
-    assert dict(status.counts)["pods"]["quiet"] == {"count": 2, "names": ["a", "b"]}  # type: ignore[index]
+    assert dict(status.counts)["pods"]["quiet"] == {"count": 2, "names": ["a", "b"]}  # type: ignore[index]  # counts of pods have names
     assert status.quiet == 2
     assert quiet(shop, pod("a"), idle_seconds=3601, had_session=True).ready.message.endswith("?): a")
 

@@ -129,7 +129,7 @@ async def test_rows_before_the_session_ends(gated: tuple[Running, Raw], shop: Em
     (outcome,) = await gate.settled(1)
     assert (outcome["result"], outcome["rows"], outcome["sqlstate"]) == ("error", 49, "57P01")
     client = await gate.psycopg()
-    reading = asyncio.create_task(client.execute(ENDLESS))  # type: ignore[arg-type]
+    reading = asyncio.create_task(client.execute(ENDLESS))  # type: ignore[arg-type]  # it is a text
     await asyncio.sleep(1)
     reading.cancel()
     client.pgconn.finish()
