@@ -287,7 +287,7 @@ class ClientSide(ContextPipeline):
             return
         pending.running, pending.types = portal.take(), statement.types
         renewed = portal.epoch != flow.epoch or (decision.approvals and decision is not portal.decision)
-        if pending.running is not None and renewed:
+        if pending.running is not None and renewed and not flow.tells(pending.running, decision, portal):
             # It was recorded when it was bound: by other rules, perhaps for another, or without its approval.
             flow.finish(pending.running, "unexecuted")
             pending.running = None

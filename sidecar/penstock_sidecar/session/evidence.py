@@ -119,6 +119,13 @@ class Evidence:
         `given`.
         """
         self._statements = number
+        return self.told(decision, text, number, protocol, parameters, given, part)
+
+    def told(
+        self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None,
+        given: bytes | None = None, part: int = 0,
+    ) -> Event:  # fmt: skip
+        """What an intent says, without counting it."""
         shared = decision.same_but_text or decision
         key = (id(shared), protocol, bool(parameters), part)
         known = self._intents.get(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 
+from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session import access_wish, commands, in_flight, refusals
@@ -129,11 +130,21 @@ class Flow(Outgoing):
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None, part: int = 0
     ) -> StatementRun:
         self._numbers += 1
+        intent: Event | None = None
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part))
-        return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
+            intent = self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part)
+            self.bodies.append(intent)
+        return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block", intent=intent)
+
+    def tells(self, running: StatementRun, decision: Decision, portal: Portal) -> bool:
+        """Whether the intent of a portal's Bind says, word for word, what that of its Execute would."""
+        if self.evidence is None:
+            return True
+        self.evidence.decided_by(self.rules.generation, self.rules.access)
+        recorded, told = self.sql_prepared.recorded(decision, self), (portal.parameters, portal.told)
+        return running.intent == self.evidence.told(recorded, portal.statement.text, running.number, "extended", *told)
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
         """Record a statement's outcome, once; and with it those of the same text that it kept from being run."""

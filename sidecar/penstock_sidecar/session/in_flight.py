@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from penstock_core.audit.event import Event
 from penstock_core.policy.effective import CostLimit
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.approved import Approved
@@ -62,6 +63,8 @@ class StatementRun:
     sqlstate: str = ""
     # Its intent was waited for, or its results are held until it is durable.
     durable: bool = False
+    # What its intent says.
+    intent: Event | None = field(default=None, repr=False)
     # Its outcome is recorded.
     ended: bool = False
     # What it has yet to make and to give up in SQL; None: nothing.
