@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,17 +156,17 @@ def write_resources(
 @pytest.fixture(scope="session")
 def shop(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     """The server with a database and a login for the proxy."""
-    return _with_shop(postgres)
+    return _kept(postgres)
 
 
 @pytest.fixture(scope="session")
 def shop16(postgres16: EmbeddedPostgres) -> EmbeddedPostgres:
-    return _with_shop(postgres16)
+    return _kept(postgres16)
 
 
 @pytest.fixture(scope="session")
 def shop15(postgres15: EmbeddedPostgres) -> EmbeddedPostgres:
-    return _with_shop(postgres15)
+    return _kept(postgres15)
 
 
 @pytest.fixture(params=["shop", "shop16", "shop15"])
@@ -183,11 +183,33 @@ def old_or_new_shop(request: pytest.FixtureRequest) -> EmbeddedPostgres:
     return server
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shops_as_they_were() -> Iterator[None]:
+    """What a module leaves in the database would decide what the next one's statements are."""
+    yield
+    for server in _SHOPS:
+        server.psql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+        _create_shop(server)
+
+
+_SHOPS: list[EmbeddedPostgres] = []
+
+
+def _kept(server: EmbeddedPostgres) -> EmbeddedPostgres:
+    _SHOPS.append(server)
+    return _with_shop(server)
+
+
 def _with_shop(server: EmbeddedPostgres) -> EmbeddedPostgres:
     if server.psql("SELECT 1 FROM pg_roles WHERE rolname = 'penstock'").strip():
         # Tests elsewhere that have this fixture, too, were first.
         return server
-    server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
+    server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'")
+    return _create_shop(server)
+
+
+def _create_shop(server: EmbeddedPostgres) -> EmbeddedPostgres:
+    server.psql("CREATE DATABASE shop OWNER penstock")
     server.psql(
         "CREATE TABLE things (id int PRIMARY KEY, name text); ALTER TABLE things OWNER TO penstock;", dbname="shop"
     )

@@ -25,13 +25,13 @@ CREATE PROCEDURE told.answer(INOUT n int) LANGUAGE sql AS 'SELECT n + 1';
 """
 # Rows that are sent as they are made, and one that takes longer than anybody waits.
 ENDLESS = "SELECT repeat('x', 9000), CASE WHEN i = 50 THEN pg_sleep(60) END FROM generate_series(1, 100) i"
+ALLOW = "select, insert, update, delete, create, alter, drop, truncate"
 
 
 @pytest.fixture
 async def gated(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[tuple[Running, Raw]]:
     shop.psql(SCHEMA, dbname="shop")
-    allow = "select, insert, update, delete, create, alter, drop, truncate"
-    gate = await start(shop, governed=True, allow=allow)
+    gate = await start(shop, governed=True, allow=ALLOW)
     pair = Pair(gate, shop)
     yield gate, await pair.gated()
     pair.end()
@@ -137,3 +137,26 @@ async def test_rows_before_the_session_ends(gated: tuple[Running, Raw], shop: Em
     # What is on its way when the client goes, nobody counts.
     assert outcome["result"] == "unknown"
     assert 40 <= outcome["rows"] <= 49
+
+
+@pytest.mark.parametrize("on_failure", ["block", "continue"])
+async def test_rules_that_come_all_the_time_and_decide_alike_leave_nothing_on_record(
+    start: Start, shop: EmbeddedPostgres, on_failure: str
+) -> None:
+    gate = await start(shop, governed=True, on_failure=on_failure, allow=ALLOW)
+    pair = Pair(gate, shop)
+    raw = await pair.gated()
+
+    async def changing() -> None:
+        while True:
+            gate.proxy.rules_provider.on_change()
+            await asyncio.sleep(0)
+
+    changes = asyncio.create_task(changing())
+    texts = ["DO $$BEGIN PERFORM 1; END$$", "SET app.x = 1", "SELECT 1", "DELETE FROM things WHERE id = 0"]
+    for text in texts * 10:
+        await raw.talk([(run(text), b"Z")])
+    outcomes = await gate.settled(len(texts) * 10)
+    changes.cancel()
+    assert [one["result"] for one in outcomes] == ["ok"] * len(texts) * 10
+    pair.end()
