@@ -255,21 +255,13 @@ class ClientSide(ContextPipeline):
                 return refusals.stale(decision)
         return flow.refused_by_name(decision) or decision
 
-    def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
-        """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
-        pending.denial, pending.expected = error, error.sqlstate
-        bind = pending.kind is AnswerKind.BIND
-        self._flow.push(pending)
-        self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
-
     def _execute(self, spot: Spot) -> None:
         name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         portal = flow.portals.get(name) or self._declared_in_sql(name)
         pending = Pending(AnswerKind.EXECUTE, asked=asked)
         if portal is None:
-            missing = f'portal "{name}" does not exist'
-            self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
+            self._fail_in_place(spot, pending, refusals.missing_portal(name))
             return
         statement = portal.statement
         if statement.gives_ticket:

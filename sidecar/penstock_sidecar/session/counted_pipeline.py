@@ -16,6 +16,7 @@ from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Tall
 from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.messages import ErrorFields
 
 
 class CountedPipeline(ClientPipeline):
@@ -42,7 +43,11 @@ class CountedPipeline(ClientPipeline):
             flow.queue.extend(counted.query)
         else:
             name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
-            portal = flow.portals[name]
+            portal = flow.portals.get(name)
+            if portal is None:
+                # It waited to be sent, and the transaction in which it was open has ended.
+                self._fail_in_place(spot, pending, refusals.missing_portal(name))
+                return
             if not self._may_be_priced(portal, decision):
                 self._send_failing(spot, pending, refusals.denied(counting.unasked(decision)))
                 return
@@ -62,6 +67,13 @@ class CountedPipeline(ClientPipeline):
         else:
             self._replace(spot, before + counted_answers.begin(flow, counted, decision, self._nobody))
         flow.enter(State.COUNTING)
+
+    def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
+        """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
+        pending.denial, pending.expected = error, error.sqlstate
+        bind = pending.kind is AnswerKind.BIND
+        self._flow.push(pending)
+        self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     @staticmethod
     def _may_be_priced(portal: Portal, decision: Decision) -> bool:

@@ -55,6 +55,11 @@ def fatal(sqlstate: str, text: str, hint: str = "") -> ErrorFields:
     return ErrorFields("FATAL", sqlstate, f"penstock: {text}", hint=hint)
 
 
+def missing_portal(name: str) -> ErrorFields:
+    """What the server says of a portal that it does not have."""
+    return ErrorFields("ERROR", UNDEFINED_PORTAL, f'portal "{name}" does not exist')
+
+
 def in_words(error: ErrorFields) -> str:
     """The error's message as the record has it, without our name before it."""
     return error.message.removeprefix("penstock: ")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.sidecar.proxy.conftest import Start
 
@@ -58,8 +58,9 @@ copied = st.builds(
 talks = st.lists(st.tuples(st.one_of(single, single, single, copied), st.booleans()), min_size=1, max_size=14)
 LAST = message(b"f", b"x\x00") + SYNC + SYNC + query("ROLLBACK") + query("SELECT 'this is the end'")
 
-
 Talk = list[tuple[bytes, bool]]
+# The transaction in which the portal was open has ended before it is executed once more.
+TWICE = [(parse("", "SELECT 1") + bind("", "") + execute("") + SYNC + execute("") + SYNC, False)]
 
 
 async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: Talk) -> list[tuple[bytes, bytes]]:
@@ -152,6 +153,7 @@ async def runner(start: Start, shop: EmbeddedPostgres, request: pytest.FixtureRe
 async def test_the_gate_answers_as_the_server_does(runner: Any) -> None:
     @settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(talks)
+    @example(TWICE)
     def compare(talk: Talk) -> None:
         through, itself = runner(talk, [(failing(part), pause) for part, pause in talk])
         assert through == itself

@@ -9,6 +9,7 @@ import pytest
 from tests.sidecar.session.conversation import (
     BOUND,
     NO_DATA,
+    NOBODY,
     PARSED,
     READY,
     READY_IN,
@@ -26,7 +27,7 @@ from tests.sidecar.session.test_held_pipeline import HOLDS_DELETES, question
 from tests.sidecar.session.test_held_pipeline import TOLD as SETTINGS_AND_PLAN
 from tests.sidecar.session.test_pricing import ASKED, LIMIT, TEXT, THE_END, limited, told
 
-from penstock_core.policy.effective import CostLimit
+from penstock_core.policy.effective import CostLimit, Limit, Rule
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands, pricing
 from penstock_sidecar.session.door import Door
@@ -176,3 +177,18 @@ def test_a_priced_change_that_is_refused_by_now_leaves_the_door_open() -> None:
 def test_what_the_planner_is_asked_has_names_that_no_client_knows() -> None:
     sent, due = pricing.asking("nobody", allow(TEXT), pricing.Parameters())
     assert (b"nobody" in sent, all(one.swallow for one in due)) == (False, True)
+
+
+def test_a_portal_that_is_gone_when_its_execute_is_on_record() -> None:
+    rows = Limit(2, Rule("web", "guardrails.maxRowsReturned"))
+    talk = Conversation({TEXT: allow(TEXT, writes=True, row_limit=rows)}, on_failure="block")
+    talk.client(parse("", TEXT), bind("", ""), execute(""), sync(), execute(""), sync()).durable()
+    talk.server(PARSED, BOUND, complete("SELECT 1"))
+    assert talk.session.state is State.RECORDING
+    # The Sync ended the transaction that the portal was open in.
+    talk.server(READY)
+    talk.durable().reaches_server(execute(NOBODY), sync())
+    talk.server(error("34000"), READY).client_reads_error("34000", 'portal "" does not exist', READY)
+    assert talk.kinds()[-1] == "outcome error"
+    assert talk.events[-1]["sqlstate"] == "34000"
+    talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
