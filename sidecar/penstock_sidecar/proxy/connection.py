@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
+
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.revocation import Revocation
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 # How long a client may take to open a session and prove itself.
 OPENING_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
 
 
 def _microseconds() -> int:
@@ -293,7 +297,9 @@ class Connection(asyncio.Protocol):
         self.perform(self.session.drain(reason, at_once=True))
 
     def _close(self, problem: str) -> None:
-        if problem:
+        if self.session.fault is not None:
+            _log.error("a session ended by a fault", session=self.info.session, exc_info=self.session.fault)
+        elif problem:
             own = self.info
             self._gateway.log_throttle.warn(
                 problem, session=own.session, client=own.address, identity=self.session.identity.name
@@ -348,7 +354,14 @@ class Connection(asyncio.Protocol):
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            # Of ours: the client would wait for ever.
+            _log.error("a session ended by a fault", session=self.info.session, exc_info=fault)
+            self.cut()
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(max(0.0, seconds), action))

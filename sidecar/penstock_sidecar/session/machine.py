@@ -57,6 +57,8 @@ class Session:
         # Once there is a server.
         self._running: Running | None = None
         self._progress: Progress = self._beginning.progress
+        # What ended the session, where that was a fault of the gate's own.
+        self.fault: Exception | None = None
 
     @property
     def state(self) -> State:
@@ -267,6 +269,9 @@ class Session:
             action(*arguments)
         except (BrokenStreamError, MalformedError) as error:
             self._end(refusals.fatal("08P01", f"protocol violation: {error}"), f"protocol violation: {error}")
+        except Exception as fault:
+            # Whatever it is, the session can't go on.
+            self._break(fault)
         progress = self._progress
         if progress.state is CLOSED and self._running is not None:
             self._running.wind_up()
@@ -275,6 +280,14 @@ class Session:
         if progress.state is CLOSED:
             self._let_go()
         return todo
+
+    def _break(self, fault: Exception) -> None:
+        """A fault of the gate's own: nothing more is sent, and nobody waits for an answer that never comes."""
+        self.fault = fault
+        if self._running is not None:
+            self._running.flow.to_server.clear()
+        words = f"the gate failed ({type(fault).__name__})"
+        self._end(refusals.fatal("XX000", words, "connect again, and report it to the Penstock project"), words)
 
     def _let_go(self) -> None:
         """What ended may stay in memory until somebody looks for garbage; what it was decided by is large."""

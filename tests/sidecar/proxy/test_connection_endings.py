@@ -17,6 +17,7 @@ from tests.sidecar.proxy.conftest import PASSWORD
 from tests.sidecar.proxy.raw import Pair, Raw, errors, kinds, rows
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.proxy import connection
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import query
@@ -132,3 +133,32 @@ async def test_the_servers_own_timeouts_are_heard(pair: Pair) -> None:
         heard.append(await asyncio.wait_for(raw.rest(), 5))
     assert heard[0] == heard[1]
     assert errors(heard[0]) == ["57P05"]
+
+
+class Fault(Exception):
+    """Of the gate's own."""
+
+
+@pytest.mark.parametrize("while_", ["a statement is decided", "one waits that was left for later"])
+async def test_a_fault_of_the_gate_ends_one_session(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], while_: str
+) -> None:
+    raw, other = await pair.gated(), await pair.gated()
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise Fault
+
+    def later(*_: Any, **__: Any) -> Decision:
+        return Decision(Action.DENY, "", denial=Denial("it is long", "wait", deferred=True))
+
+    decided = while_ == "a statement is decided"
+    monkeypatch.setattr(pair.gate.script, "decide", fails if decided else later)
+    monkeypatch.setattr(pair.gate.proxy.gateway.deliberation, "decide", fails)
+    raw.writer.write(query("SELECT 1"))
+    heard = await asyncio.wait_for(raw.rest(), 10)
+    monkeypatch.undo()
+    assert errors(heard) == (["XX000"] if decided else [])
+    assert errors(await other.ask("SELECT 1")) == []
+    written = capsys.readouterr()
+    assert "a session ended by a fault" in written.out + written.err
+    assert "Fault" in written.out + written.err

@@ -157,6 +157,8 @@ class Conversation:
         return self.session._running.flow
 
     def did(self, answer: list[Command]) -> Conversation:
+        if self.session.fault is not None:
+            raise self.session.fault
         self.to_server = self.to_client = b""
         self.rest = []
         for command in answer:
