@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -28,6 +29,14 @@ CREATE TABLE told.people (id int PRIMARY KEY, email text, n int DEFAULT 0);
 CREATE TABLE told.pets (id int, owner int REFERENCES told.people DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO told.people SELECT i, 'x' || i || '@example.com' FROM generate_series(1, 100) i;
 """
+
+EMPTY = """
+DROP SCHEMA IF EXISTS public, attic CASCADE;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+# No two sessions of one log may bear a name.
+_numbers = itertools.count()
 
 TWINS_MASKS = """  masks:
     - {columns: ["*.*.email"], with: {email: {}}}
@@ -255,7 +264,7 @@ async def _probed(gate: Running, name: str) -> None:
     ids=lambda work: work.__name__.strip("_"),
 )
 async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: Callable[..., Awaitable[None]]) -> None:
-    name = f"{work.__name__} {id(gate)}"
+    name = f"{work.__name__} {next(_numbers)}"
     await work(gate, name)
     await compared(gate, server, name)
 
@@ -264,7 +273,7 @@ async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: 
 @pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.soak)])
 async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres, each: int) -> None:
     """Statements of all kinds, in both protocols: many are refused, and many fail, some of them at Parse."""
-    server.psql("DROP TABLE things;" + world.SCHEMA + world.fill("left"), dbname="shop")
+    server.psql(EMPTY + world.SCHEMA + world.fill("left"), dbname="shop")
     for schema in ("public", "attic"):
         server.psql(f"GRANT ALL ON SCHEMA {schema} TO penstock", dbname="shop")
         server.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO penstock", dbname="shop")
@@ -290,7 +299,7 @@ async def test_a_load_of_many_sessions(gate: Running, server: EmbeddedPostgres, 
     await asyncio.to_thread(_pgbench, pgbench, server.url("shop"), "-i", "-q", "-I", "dtgp")
     server.psql("GRANT ALL ON ALL TABLES IN SCHEMA public TO penstock", dbname="shop")
     loads = [("-S", "-t", "150"), ("-t", "40"), ("-t", "40"), ("-S", "-t", "150")]
-    names = [f"{mode} {number} {id(gate)}" for number in range(len(loads))]
+    names = [f"{mode} {number} {next(_numbers)}" for number in range(len(loads))]
     await asyncio.gather(*(
         asyncio.to_thread(_pgbench, pgbench, gate.url, "-n", "-M", mode, *load, name=name)
         for name, load in zip(names, loads, strict=True)
