@@ -30,21 +30,44 @@ PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirem
            "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
            "crds", ".ci/prune.py", ".dockerignore")  # fmt: skip
 LOAD = pytest.StashKey[Load]()
+SUMMARY = pytest.StashKey[str]()
+UNDER_LOAD = "under load"
+HERE = Path(__file__).parent
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py", "e2e/shop/load.py")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that waits for pods needs more than a unit test's two minutes."""
+    """A test that waits for pods needs more than a unit test's two minutes.
+
+    What needs the cluster runs in order, in one process; what needs but an API server of its own, in another beside it.
+    """
     for item in items:
         item.add_marker(pytest.mark.timeout(600))
+        item.add_marker(pytest.mark.xdist_group("cluster" if item.path.parent == HERE else "api-servers"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What was measured under load, for the process that says so."""
+    load, output = session.config.stash.get(LOAD, None), getattr(session.config, "workeroutput", None)
+    if load is not None:
+        if output is None:
+            session.config.stash[SUMMARY] = load.summary()
+        else:
+            output[UNDER_LOAD] = load.summary()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if UNDER_LOAD in getattr(node, "workeroutput", {}):
+        node.config.stash[SUMMARY] = node.workeroutput[UNDER_LOAD]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was measured under load, also where all went well."""
-    load = config.stash.get(LOAD, None)
-    if load is not None:
-        terminalreporter.section("under load")
-        terminalreporter.write_line(load.summary())
+    if SUMMARY in config.stash:
+        terminalreporter.section(UNDER_LOAD)
+        terminalreporter.write_line(config.stash[SUMMARY])
 
 
 @pytest.fixture(scope="session")

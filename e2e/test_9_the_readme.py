@@ -109,9 +109,9 @@ def _clear_away(kubectl: Kubectl) -> None:
     # The first process of a container that just sleeps waits for SIGKILL.
     kubectl("-n", manifests.NAMESPACE, "delete", "deployments", "--all", "--wait=false")
     kubectl("-n", manifests.NAMESPACE, "delete", "pods", "--all", "--grace-period=1")
-    kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=true", timeout=180)
-    kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait", "--ignore-not-found")
-    kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--wait=true", timeout=180)
+    kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=false")
+    kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--ignore-not-found")
+    kubectl("delete", "namespace", manifests.NAMESPACE, SYSTEM, "--ignore-not-found", "--wait=true", timeout=180)
 
 
 def stand_in(environment: Environment, reader: Reader, install: Block) -> None:

@@ -121,9 +121,10 @@ def test_rows_that_a_filter_leaves_out_are_missed_by_those_that_refer_to_them(sh
     shop.policy([*kept, {"columns": ["shop.b_tags.label"], "with": {"null": {}}}], rowFilters=filters)
     try:
         for _ in range(20):
-            named = re.findall(r"^would not restore: (.*)$", dump(shop, "--check-only").stderr, re.MULTILINE)
-            if any("orders_customer_fkey" in one for one in named):
+            if "orders_customer_fkey" in dump(shop, "--check-only").stderr:
                 break
+        # The filters may have come in the middle of that one.
+        named = re.findall(r"^would not restore: (.*)$", dump(shop, "--check-only").stderr, re.MULTILINE)
         copied = shop.dumped("-a", "-t", "shop.customers").decode()
     finally:
         shop.policy(BREAKING_MASKS)
