@@ -5,7 +5,6 @@ What doesn't belong: files (`segments.py`, `log.py`) and threads (`spool.py`).
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,10 +17,6 @@ from penstock_sidecar.shipping.whole_statement import Statement, WholeStatement,
 
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 ENDINGS = frozenset({"outcome", "loss", "close"})
-# What nobody waits for is sealed so many at a time, for clients wait meanwhile for Python's lock: a tenth of a
-# millisecond. Sleeping gives it away for sure; yielding does not.
-_AT_A_TIME = 16
-_SLEEP_SECONDS = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +48,7 @@ def seal(head: Head, entry: Entry) -> tuple[Head, list[bytes]]:
     """Each body sealed as the next event: the head after them, and their canonical lines. Raises ChainError."""
     time = timestamp(entry.when)
     sealed: list[bytes] = []
-    for number, body in enumerate(entry.bodies, 1):
-        if not entry.awaited and number % _AT_A_TIME == 0:
-            clock.sleep(_SLEEP_SECONDS)
+    for body in entry.bodies:
         after, line = _written(head, body, time)
         if len(line) <= MAX_BODY:
             head = after
