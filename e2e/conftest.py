@@ -36,15 +36,13 @@ HERE = Path(__file__).parent
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py", "e2e/shop/load.py")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that waits for pods needs more than a unit test's two minutes.
 
     What needs the cluster runs in order, in one process; what needs but an API server of its own, in another beside it.
     """
-    for item in items:
-        item.add_marker(pytest.mark.timeout(600))
-        item.add_marker(pytest.mark.xdist_group("cluster" if item.path.parent == HERE else "api-servers"))
+    item.add_marker(pytest.mark.timeout(600))
+    item.add_marker(pytest.mark.xdist_group("cluster" if item.path.parent == HERE else "api-servers"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
