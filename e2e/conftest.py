@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
+from xdist.scheduler import LoadScopeScheduling
 
 from e2e.cluster.console import ClusterError
 from e2e.collector import SYSTEM
@@ -32,17 +33,25 @@ PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirem
 LOAD = pytest.StashKey[Load]()
 SUMMARY = pytest.StashKey[str]()
 UNDER_LOAD = "under load"
-HERE = Path(__file__).parent
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py", "e2e/shop/load.py")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that waits for pods needs more than a unit test's two minutes.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that waits for pods needs more than a unit test's two minutes."""
+    for item in items:
+        item.add_marker(pytest.mark.timeout(600))
 
-    What needs the cluster runs in order, in one process; what needs but an API server of its own, in another beside it.
-    """
-    item.add_marker(pytest.mark.timeout(600))
-    item.add_marker(pytest.mark.xdist_group("cluster" if item.path.parent == HERE else "api-servers"))
+
+class Groups(LoadScopeScheduling):
+    """What needs the cluster runs in order, in one process; what needs but an API server of its own, in another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "cluster" if nodeid.partition("::")[0].count("/") == 1 else "api-servers"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
