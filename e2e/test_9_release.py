@@ -80,7 +80,7 @@ def test_a_rollback_takes_back_what_the_chart_made(release: Kubectl) -> None:
 def test_an_upgrade_that_fails_leaves_nothing(release: Kubectl) -> None:
     changes = ("--set", "networkPolicy.enabled=true", "--set", "control.priorityClassName=none-such")
     with pytest.raises(CommandError, match="UPGRADE FAILED"):
-        upgrade(release, "--atomic", "--timeout", "45s", *changes)
+        upgrade(release, "--atomic", "--timeout", "20s", *changes)
     assert policies(release) == ""
 
 

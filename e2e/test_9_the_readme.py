@@ -100,6 +100,7 @@ def reader(kubectl: Kubectl, tmp_path: Path) -> Iterator[Reader]:
     """On a cluster without Penstock and without the shop."""
     (tmp_path / "charts").symlink_to(ROOT / "charts")
     _clear_away(kubectl)
+    _is_gone(kubectl)
     yield Reader(kubectl, tmp_path)
     if not os.environ.get("PENSTOCK_E2E_KEEP"):
         _clear_away(kubectl)
@@ -109,8 +110,11 @@ def _clear_away(kubectl: Kubectl) -> None:
     # The first process of a container that just sleeps waits for SIGKILL.
     kubectl("-n", manifests.NAMESPACE, "delete", "deployments", "--all", "--wait=false")
     kubectl("-n", manifests.NAMESPACE, "delete", "pods", "--all", "--grace-period=1")
-    kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=false")
     kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--ignore-not-found")
+    kubectl("delete", "namespace", manifests.NAMESPACE, SYSTEM, "--ignore-not-found", "--wait=false")
+
+
+def _is_gone(kubectl: Kubectl) -> None:
     kubectl("delete", "namespace", manifests.NAMESPACE, SYSTEM, "--ignore-not-found", "--wait=true", timeout=180)
 
 
