@@ -32,6 +32,7 @@ PACKAGES = {
     "openssl": "openssl",
     "runc": "runc",
 }
+_INSTALLER = Path(__file__).parents[2] / ".ci" / "packages"
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -53,9 +54,7 @@ def install_packages() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ClusterError(f"missing Debian packages: {' '.join(missing)}; run: sudo {' '.join(command)}")
     with step("debian packages", f"installing {' '.join(missing)}"):
-        run(["apt-get", "update"])
-        # Wait for another apt-get, as on a machine that has only just booted.
-        run([*command, "--option=DPkg::Lock::Timeout=300"], env={"DEBIAN_FRONTEND": "noninteractive"})
+        run([_INSTALLER, *missing])
     if still := missing_packages():
         raise ClusterError(f"apt-get installed {' '.join(still)}, and yet the programs are not on PATH")
 
