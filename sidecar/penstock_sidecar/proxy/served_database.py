@@ -182,4 +182,13 @@ class ServedDatabase:
             if (why := self.rules_provider.revoked(connection.session.identity)) is not None:
                 self._revoke(connection, why)
         for connection in tuple(self.connections):
+            self._decide_anew(connection)
+
+    @staticmethod
+    def _decide_anew(connection: Connection) -> None:
+        try:
             connection.rules_changed()
+        except Exception:
+            # It must not go on by what held before, nor keep the others from what holds now.
+            _log.exception("the policy could not be applied to a session, which ends")
+            connection.leave("the policy of now could not be applied to this session; connect again", at_once=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
+import pytest
 from tests.sidecar.proxy.conftest import MASKED, Running, Start
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -74,3 +76,32 @@ async def test_how_a_stream_opens_says_by_which_policies(start: Start, shop: Emb
     (first,) = await policies(gate, 1)
     opened = gate.events()[0]
     assert (opened["policyGeneration"], opened["policyDigest"]) == (first["policyGeneration"], first["policyDigest"])
+
+
+async def test_a_session_that_the_next_policy_can_not_be_applied_to_holds_up_no_other(
+    start: Start, shop: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = await start(shop, governed=True)
+    clients = [await gate.psycopg() for _ in range(5)]
+    for number, client in enumerate(clients):
+        await client.execute(f"SET application_name = 'client {number}'")
+    unlucky, *others = gate.proxy.gateway.connections
+
+    def fails(*_: Any) -> Any:
+        raise ArithmeticError("made up")
+
+    monkeypatch.setattr(unlucky, "rules_for", fails)
+    gate.write_resources(host="127.0.0.1", port=shop.port, allow="insert")
+    await policies(gate, 2)
+    ended: list[str] = []
+    refused: list[str] = []
+    for client in clients:
+        try:
+            await client.execute("SELECT 1")
+        except psycopg.errors.AdminShutdown as error:
+            ended.append(str(error))
+        except psycopg.errors.InsufficientPrivilege as error:
+            refused.append(str(error))
+        await client.close()
+    assert (len(ended), len(refused)) == (1, len(others)) == (1, 4)
+    assert "could not be applied to this session; connect again" in ended[0]
