@@ -59,8 +59,9 @@ class Window:
             self.complaints.append(text)
 
     def _failed(self, request: Any) -> None:
-        # What is still loading when the page is left is aborted by the browser itself, the live tail always.
-        if request.failure != "net::ERR_ABORTED":
+        # What is still loading when the page is left is aborted by the browser itself, the live tail always; what is
+        # when a network of the machine's comes or goes, of containers say, is asked for again.
+        if request.failure not in ("net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"):
             self.complaints.append(f"{request.url}: {request.failure}")
 
     async def log_in(self, path: str = "/", token: str = "read-ada", heading: str = "Statements") -> None:
