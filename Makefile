@@ -56,7 +56,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser (WORKERS=1: in one process)
 	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
-	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 compiled: $(COMPILED)/ready ## compile the modules that the image has compiled, and run their tests on them
 	@.ci/packages libatomic1

@@ -17,13 +17,6 @@ from tests.oidc_provider.provider import OidcProvider, running
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-# A few tests that take minutes: begun last, they would keep one process busy while the other has nothing left to do.
-_LONG = ("tests/bench/", "tests/cli/demo/", "tests/sidecar/test_main_killed.py", "tests/test_documents.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long comes first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(autouse=True)
