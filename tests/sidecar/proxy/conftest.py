@@ -153,6 +153,10 @@ def write_resources(
     (directory / "shop.yaml").write_text(text + more)
 
 
+# Once each, though conftests elsewhere have these fixtures, too.
+_SHOPS: dict[Path, EmbeddedPostgres] = {}
+
+
 @pytest.fixture(scope="session")
 def shop(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     """The server with a database and a login for the proxy."""
@@ -187,16 +191,13 @@ def old_or_new_shop(request: pytest.FixtureRequest) -> EmbeddedPostgres:
 def shops_as_they_were() -> Iterator[None]:
     """What a module leaves in the database would decide what the next one's statements are."""
     yield
-    for server in _SHOPS:
+    for server in _SHOPS.values():
         server.psql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
         _create_shop(server)
 
 
-_SHOPS: list[EmbeddedPostgres] = []
-
-
 def _kept(server: EmbeddedPostgres) -> EmbeddedPostgres:
-    _SHOPS.append(server)
+    _SHOPS[server.directory] = server
     return _with_shop(server)
 
 

@@ -61,8 +61,8 @@ CONVERSATION: list[tuple[str, str, list[str], str]] = [
 
 
 async def ran(gate: Running, count: int) -> list[dict[str, Any]]:
-    """The intents of so many statements that ran and ended well. What was bound while the catalog was read anew, after
-    what was created here, is on record as `unexecuted`, and once more as it was executed.
+    """The intents of so many statements that ran and ended well. What was bound before the catalog was read anew, after
+    what was created here, may be on record as `unexecuted`, and once more as it was executed, where that says more.
     """
     left = 0
     while len(ended := [one for one in gate.events("outcome") if one["result"] != "unexecuted"]) < count:
