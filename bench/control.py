@@ -30,7 +30,7 @@ from bench.api_server import ApiServer, token
 from bench.figures import Figure
 from bench.followers import Follower, follow
 from bench.processes import BenchError, Program
-from bench.stage import free_port
+from penstock_cli.demo.loopback import free_port
 from penstock_entrance.open_files import raise_limit
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES

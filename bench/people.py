@@ -21,7 +21,8 @@ import psycopg
 from bench.crowd import AGENT, APPROVER, BYSTANDER, ERASER, Crowd
 from bench.figures import Figure, Target
 from bench.processes import BenchError, Program
-from bench.stage import DBNAME, USER, free_port, wait_until_ready
+from bench.stage import DBNAME, USER, wait_until_ready
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire import messages, oauthbearer
 from penstock_sidecar.wire.framing import FROM_SERVER, Look

@@ -25,6 +25,7 @@ import yaml
 
 from bench.figures import Target
 from bench.processes import BenchError, Program
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 USER = "bench"
@@ -301,10 +302,3 @@ def _waiting_events(health: int) -> int:
             if line.startswith("penstock_spool_events "):
                 return int(float(line.split()[1]))
     raise BenchError("the gate does not tell what waits in its spool")
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody has right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.kubectl import Kubectl
+from penstock_cli.demo.loopback import free_port
 
 SYSTEM = "penstock-system"
 
@@ -23,9 +24,7 @@ SYSTEM = "penstock-system"
 @contextmanager
 def forwarded(release: Kubectl) -> Iterator[str]:
     """The collector's address on this machine, through `kubectl port-forward`, which ends with the collector's pod."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     forward = subprocess.Popen(
         ["kubectl", "-n", SYSTEM, "port-forward", "svc/penstock-collector", f"{port}:8080"],
         env=release.environment(),

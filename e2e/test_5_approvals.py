@@ -31,6 +31,7 @@ from e2e.conftest import Workload
 from e2e.environment import Environment
 from e2e.kubectl import Kubectl, eventually
 from e2e.shop import manifests
+from penstock_cli.demo.loopback import free_port
 
 APPROVALS = [{"name": "deletes", "when": "statement.verb == 'delete'", "approvers": {"groups": ["dba"]}}]
 DELETE = "DELETE FROM orders WHERE item = 'held'"
@@ -139,9 +140,7 @@ def page(web: Workload, tmp_path: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
     certificate = web.kubectl(
         "-n", SYSTEM, "get", "configmap", "penstock-ca", "-o", 'go-template={{index .data "ca.crt"}}'
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     forward = subprocess.Popen(
         ["kubectl", "-n", SYSTEM, "port-forward", "svc/penstock-collector", f"{port}:8080"],
         env=web.kubectl.environment(),

@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx2
-from tests.loopback import free_port
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.replicas import SYSTEM, token
+from penstock_cli.demo.loopback import free_port
 
 _PATIENCE_SECONDS = 60
 

@@ -21,13 +21,13 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from tests.loopback import free_port
 from tests.sidecar.program import RESOURCES
 
 from e2e.admission.conftest import applied, started
 from e2e.admission.control_process import ControlProcess
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.replicas import SYSTEM, secrets, token
+from penstock_cli.demo.loopback import free_port
 from penstock_operator.inject.annotations import InjectionRequest
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape, container, resources_of
 

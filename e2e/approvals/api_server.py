@@ -18,10 +18,10 @@ import httpx2
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.loopback import free_port
 
 from e2e.cluster import binaries
 from e2e.cluster.console import ClusterError
+from penstock_cli.demo.loopback import free_port
 
 # The API server's own name for whoever may do anything.
 MASTERS = "system:masters"

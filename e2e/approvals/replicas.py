@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.loopback import free_port
 
 from e2e.approvals.api_server import MASTERS, ApiServer
+from penstock_cli.demo.loopback import free_port
 from penstock_operator.certificates.authority import build_authority, build_leaf
 from penstock_operator.control.main import run
 from penstock_operator.settings import ControlSettings

@@ -20,9 +20,9 @@ import psycopg
 import pytest
 from docs.metrics import control, programs
 from prometheus_client import CollectorRegistry, start_http_server
-from tests.loopback import free_port
 from tests.sidecar.program import Program, yard
 
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_operator.metrics import OperatorMetrics
 

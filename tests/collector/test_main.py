@@ -20,6 +20,7 @@ import httpx2
 import pytest
 import trustme
 
+from penstock_cli.demo.loopback import free_port
 from penstock_collector.main import StartError, serve
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.store import export
@@ -292,8 +293,7 @@ def test_wrong_flags_are_one_clear_line(arguments: list[str], complaint: str, tm
 
 
 async def test_probes_have_a_listener_of_their_own(start: Any, settings: CollectorSettings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     client = await start(settings.model_copy(update={"health_listen": f"127.0.0.1:{port}"}))
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         for path in ("/healthz", "/readyz", "/metrics"):

@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from penstock_cli.demo.loopback import free_port
 from penstock_collector.settings import CollectorSettings
 from penstock_entrance.open_files import raise_limit
 
@@ -36,8 +37,7 @@ class Collector:
 
     def __init__(self, settings: CollectorSettings, log: Path) -> None:
         names = ("stream_tokens_file", "viewer_tokens_file", "database")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            health = probe.getsockname()[1]
+        health = free_port()
         environment = {
             **os.environ,
             **{f"PENSTOCK_COLLECTOR_{name.upper()}": str(getattr(settings, name)) for name in names},

@@ -21,6 +21,7 @@ from pathlib import Path
 import yaml
 from tests.sidecar.spooled import waiting
 
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.audit.event import Event
 
@@ -116,9 +117,9 @@ def gate(
     (credentials / "password").write_text(login[1])
     (directory / "mask.key").write_text(base64.b64encode(b"k" * 32).decode())
     (directory / "resources.yaml").write_text(yaml.safe_dump_all(resources))
-    port = _free_port()
+    port = free_port()
     configuration = {
-        "listen": f"127.0.0.1:{port}", "health": f"127.0.0.1:{_free_port()}", "name": "conformance",
+        "listen": f"127.0.0.1:{port}", "health": f"127.0.0.1:{free_port()}", "name": "conformance",
         "namespace": "conformance", "database": "tested", "resources": ["resources.yaml"], "maskKeyFile": "mask.key",
         "credentialsDir": "credentials", "graceSeconds": 1,
         "identity": {"workload": {"namespace": "conformance", "serviceAccount": "suite"}},
@@ -189,12 +190,6 @@ def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> No
 
 def _last(log: Path) -> str:
     return f"{log} ends with: {' | '.join(log.read_text(errors='replace').strip().splitlines()[-3:])}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def inherited() -> dict[str, str]:

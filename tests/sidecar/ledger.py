@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.loopback import free_port
 from tests.sidecar.load import Load
 from tests.sidecar.spooled import waiting
 
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 PASSWORD = "made-up for the ledger"

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_cli.demo import programs
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.programs import PostgresError
 
 # Within the server's directory.
@@ -63,7 +63,7 @@ class EmbeddedPostgres:
         server_programs = programs.runnable(clients, directory / _COPY)
         try:
             password = _initialise(directory, server_programs)
-            port = port or _free_port()
+            port = port or free_port()
             process = _serve(server_programs, directory, port, settings or {})
         except BaseException:
             programs.remove(directory / _COPY)
@@ -190,9 +190,3 @@ def _serve(binaries: Path, directory: Path, port: int, settings: Mapping[str, st
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=data, start_new_session=True,
             **programs.account(),
         )  # fmt: skip
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

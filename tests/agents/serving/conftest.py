@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.sidecar.proxy.conftest import Start
 
 from penstock_agents.serving import http
 from penstock_agents.settings import read
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 SECRET = "the exchanging client's secret"
@@ -105,9 +105,7 @@ async def serving(place: Place, oidc: OidcProvider, authority: trustme.CA, **cha
 def configured(place: Place, oidc: OidcProvider, authority: trustme.CA, **changes: Any) -> tuple[Path, Served]:
     """Its settings, and what it will be."""
     directory = place.directory
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     url = f"https://localhost:{port}/mcp"
     certificate = authority.issue_cert("localhost")
     certificate.private_key_pem.write_to_path(directory / "mcp.key")

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 import trustme
-from tests.loopback import free_port
 from tests.oidc_provider.provider import OidcProvider, Visitor
 
+from penstock_cli.demo.loopback import free_port
 from penstock_collector.settings import CollectorSettings
 
 ROLES = {"viewer": ["staff"], "auditor": ["audit"], "approver": ["dba"], "admin": ["platform"]}

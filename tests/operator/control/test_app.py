@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.loopback import free_port
 from tests.operator.control.requests import Clock as AskingClock
 from tests.operator.control.requests import RequestServer
 from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, gated, synced, token, tokens
 
+from penstock_cli.demo.loopback import free_port
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
 from penstock_operator.control import app
 from penstock_operator.control.certificate import ServedCertificate

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from tests.sidecar.proxy.activity import runs
 
+from penstock_cli.demo.loopback import free_port
 from penstock_sidecar.proxy import gateway
 from penstock_sidecar.wire import messages
 
@@ -106,9 +107,7 @@ async def test_a_wrong_password_upstream_names_penstocks_credentials_and_shows_n
 
 
 async def test_no_server_names_the_place(start: Start) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     gate = await start(port=port)
     with pytest.raises(psycopg.OperationalError, match=f"127.0.0.1:{port} can't be reached: connection refused"):
         await gate.psycopg()

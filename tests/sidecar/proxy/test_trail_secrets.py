@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import structlog
 from tests.collector.conftest import READER, WRITER, token_line
-from tests.loopback import free_port
 from tests.sidecar.proxy.access import started, until
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import Pair, Raw, bind, close, describe, run
 from tests.sidecar.proxy.secret_places import texts
 
+from penstock_cli.demo.loopback import free_port
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_collector.settings import CollectorSettings
 from penstock_sidecar.wire.messages import SYNC, execute, message, parse, query

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx2
 from tests.core.audit.as_defined import as_defined
-from tests.loopback import free_port
 
+from penstock_cli.demo.loopback import free_port
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.event import OWN, Event
