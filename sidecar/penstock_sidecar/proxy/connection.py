@@ -359,9 +359,9 @@ class Connection(asyncio.Protocol):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
-            # Of ours: the client would wait for ever.
-            _log.error("a session ended by a fault", session=self.info.session, exc_info=fault)
-            self.cut()
+            if self.session.state is State.CLOSED:
+                _log.error("a fault behind the end of a session", session=self.info.session, exc_info=fault)
+            self.perform(self.session.failed(fault))
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(max(0.0, seconds), action))

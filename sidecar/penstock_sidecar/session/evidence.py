@@ -58,8 +58,6 @@ class Evidence:
         """`by_ticket`: who it is was proved by a ticket, whose name is the client's user name."""
         self._session = session
         self._began = now
-        # How many have an intent.
-        self._statements = 0
         self._by_ticket = by_ticket
         told = documented(identity, by_ticket=by_ticket)
         self._common: Event = {"session": session, "identity": told, "database": database}
@@ -100,11 +98,11 @@ class Evidence:
         if not self._why:
             self._why = {"reason": why} if isinstance(why, str) else {"reason": in_words(why), "sqlstate": why.sqlstate}
 
-    def end(self, now: int) -> Event:
-        """The session is over."""
+    def end(self, now: int, statements: int) -> Event:
+        """The session is over; so many statements had an intent."""
         return {
             "kind": "session", **self._common, "event": "end", "client": self._client,
-            "reason": LEFT, **self._why, "statements": self._statements, "durationUs": max(0, now - self._began),
+            "reason": LEFT, **self._why, "statements": statements, "durationUs": max(0, now - self._began),
         }  # fmt: skip
 
     def request(self, told: Mapping[str, object]) -> Event:
@@ -118,14 +116,6 @@ class Evidence:
         """What is about to run, or was refused: one `part` of the text; in an emergency with the values that it was
         `given`.
         """
-        self._statements = number
-        return self.told(decision, text, number, protocol, parameters, given, part)
-
-    def told(
-        self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None,
-        given: bytes | None = None, part: int = 0,
-    ) -> Event:  # fmt: skip
-        """What an intent says, without counting it."""
         shared = decision.same_but_text or decision
         key = (id(shared), protocol, bool(parameters), part)
         known = self._intents.get(key)

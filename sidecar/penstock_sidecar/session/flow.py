@@ -80,9 +80,8 @@ class Flow(Outgoing):
         self._policy_changed = False
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
-        self._numbers = 0
-        # How many statements were sent to be carried out.
-        self.sent = 0
+        # How many statements have an intent, and how many were sent to be carried out.
+        self.told, self.sent = 0, 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
 
@@ -129,22 +128,23 @@ class Flow(Outgoing):
     def _begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None, part: int = 0
     ) -> StatementRun:
-        self._numbers += 1
+        self.told += 1
         intent: Event | None = None
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            intent = self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part)
+            intent = self.evidence.intent(recorded, text, self.told, protocol, parameters, given, part)
             self.bodies.append(intent)
-        return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block", intent=intent)
+        return StatementRun(self.told, self.clock(), durable=self.rules.on_failure == "block", intent=intent)
 
     def tells(self, running: StatementRun, decision: Decision, portal: Portal) -> bool:
         """Whether the intent of a portal's Bind says, word for word, what that of its Execute would."""
         if self.evidence is None:
             return True
         self.evidence.decided_by(self.rules.generation, self.rules.access)
-        recorded, told = self.sql_prepared.recorded(decision, self), (portal.parameters, portal.told)
-        return running.intent == self.evidence.told(recorded, portal.statement.text, running.number, "extended", *told)
+        recorded, text, number = self.sql_prepared.recorded(decision, self), portal.statement.text, running.number
+        said = self.evidence.intent(recorded, text, number, "extended", portal.parameters, portal.told)
+        return running.intent == said
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
         """Record a statement's outcome, once; and with it those of the same text that it kept from being run."""

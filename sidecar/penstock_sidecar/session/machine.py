@@ -58,7 +58,7 @@ class Session:
         self._running: Running | None = None
         self._progress: Progress = self._beginning.progress
         # What ended the session, where that was a fault of the gate's own.
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
 
     @property
     def state(self) -> State:
@@ -258,6 +258,10 @@ class Session:
         """The session has to end, at once or when nothing is in flight; `reason` is for the client."""
         return self._step(Event.DRAIN, self._leave, refusals.fatal("57P01", reason), at_once)
 
+    def failed(self, fault: BaseException) -> list[Command]:
+        """What was to be done for the session failed, by a fault of the gate's own."""
+        return self._step(Event.DRAIN, self._break, fault)
+
     # Obeying the table.
 
     def _step(self, event: Event, action: Callable[[*_Arguments], None], *arguments: *_Arguments) -> list[Command]:
@@ -281,7 +285,7 @@ class Session:
             self._let_go()
         return todo
 
-    def _break(self, fault: Exception) -> None:
+    def _break(self, fault: BaseException) -> None:
         """A fault of the gate's own: nothing more is sent, and nobody waits for an answer that never comes."""
         self.fault = fault
         if self._running is not None:

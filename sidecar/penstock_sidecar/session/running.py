@@ -276,5 +276,5 @@ class Running:
         flow.leave_door()
         flow.abandon(self.server.delivered.before)
         if flow.evidence is not None:
-            flow.record(flow.evidence.end(flow.clock()))
+            flow.record(flow.evidence.end(flow.clock(), flow.told))
             flow.evidence = None

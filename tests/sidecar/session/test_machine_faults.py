@@ -58,3 +58,10 @@ def test_when_an_intent_is_on_record() -> None:
     assert talk.session.state is State.RECORDING
     talk.did(talk.session.rules_replaced(replace(talk.rules("other"), decider=Faulty())))
     ended(talk, talk.session.durable(talk.tickets[-1]))
+
+
+def test_while_something_is_done_for_the_session() -> None:
+    talk = Conversation()
+    ended(talk, talk.session.failed(ZeroDivisionError("a fault")))
+    # It was under way, and nobody waits for it.
+    assert talk.session.failed(ZeroDivisionError("another")) == []
