@@ -95,7 +95,7 @@ format: $(VENV)/ready ## rewrite the code in the one format
 	$(RUN) ruff check --fix .
 
 e2e: e2e-up ## the end-to-end tests on a real Kubernetes (KUBECONFIG, kind, or one of our own without Docker)
-	$(RUN) pytest -n $(WORKERS) e2e $(E2E_ARGS)
+	$(RUN) pytest -n $(WORKERS) --durations 40 --durations-min 4 e2e $(E2E_ARGS)
 
 e2e-up: $(VENV)/ready
 	$(RUN) python -m e2e.environment up
