@@ -43,10 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Groups(LoadScopeScheduling):
-    """What needs the cluster runs in order, in one process; what needs but an API server of its own, in another."""
+    """What needs the cluster runs in order, in one process; what needs an API server of its own or none, in another."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "cluster" if nodeid.partition("::")[0].count("/") == 1 else "api-servers"
+        return "cluster" if nodeid.partition("::")[0].count("/") == 1 else "apart"
 
 
 @pytest.hookimpl(optionalhook=True)

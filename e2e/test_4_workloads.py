@@ -92,20 +92,6 @@ def test_a_sidecar_shares_what_its_pod_has_as_a_whole(kinds: Kubectl) -> None:
     assert sidecar["resources"]["limits"] == {"cpu": "500m", "memory": "256Mi"}
 
 
-def test_a_job_and_one_of_a_cron_job_complete(kinds: Kubectl) -> None:
-    kinds.wait("-n", SPACE, "--for=condition=Complete", "job/kind-job", seconds=90)
-    made = eventually(
-        lambda: kinds.get("-n", SPACE, "cronjob", "kind-cronjob")["status"].get("lastSuccessfulTime"), bool, 150,
-        "a job of the cron job complete",
-    )  # fmt: skip
-    assert made
-    jobs = [one["metadata"]["name"] for one in kinds.get("-n", SPACE, "jobs")["items"]
-            if one["status"].get("succeeded") and one["metadata"]["name"].startswith("kind-")]  # fmt: skip
-    assert len(jobs) > 1
-    for job in jobs:
-        assert json.loads(kinds("-n", SPACE, "logs", f"job/{job}", "-c", "app"))["rows"] == MASKED
-
-
 @pytest.fixture(scope="module")
 def tight(shop: Kubectl) -> Iterator[Kubectl]:
     """A namespace with a LimitRange and a ResourceQuota."""
@@ -144,3 +130,17 @@ def test_a_quota_that_does_not_hold_the_sidecar_is_told_of_by_the_event(tight: K
         "raise that, or set the annotation penstock.dev/resources"
     )
     assert all(words in one for one in told), told
+
+
+def test_a_job_and_one_of_a_cron_job_complete(kinds: Kubectl) -> None:
+    kinds.wait("-n", SPACE, "--for=condition=Complete", "job/kind-job", seconds=90)
+    made = eventually(
+        lambda: kinds.get("-n", SPACE, "cronjob", "kind-cronjob")["status"].get("lastSuccessfulTime"), bool, 150,
+        "a job of the cron job complete",
+    )  # fmt: skip
+    assert made
+    jobs = [one["metadata"]["name"] for one in kinds.get("-n", SPACE, "jobs")["items"]
+            if one["status"].get("succeeded") and one["metadata"]["name"].startswith("kind-")]  # fmt: skip
+    assert len(jobs) > 1
+    for job in jobs:
+        assert json.loads(kinds("-n", SPACE, "logs", f"job/{job}", "-c", "app"))["rows"] == MASKED

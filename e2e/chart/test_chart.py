@@ -31,11 +31,11 @@ Render = Callable[..., Objects]
 
 
 @pytest.fixture(scope="module")
-def rendered(kubectl: Kubectl) -> Render:
+def rendered(helm: Kubectl) -> Render:
     """What would be applied with some options of Helm's, by kind and name."""
 
     def render(*options: str) -> Objects:
-        text = kubectl.helm("template", "penstock", str(CHART), "--namespace", "penstock-system", *options)
+        text = helm.helm("template", "penstock", str(CHART), "--namespace", "penstock-system", *options)
         documents = [document for document in yaml.safe_load_all(text) if document]
         return {(document["kind"], document["metadata"]["name"]): document for document in documents}
 
@@ -52,8 +52,8 @@ def containers(objects: Objects) -> list[tuple[str, Json, Json]]:
     return found
 
 
-def test_helm_finds_nothing_to_say(kubectl: Kubectl, rendered: Render) -> None:
-    assert "0 chart(s) failed" in kubectl.helm("lint", "--strict", str(CHART))
+def test_helm_finds_nothing_to_say(helm: Kubectl, rendered: Render) -> None:
+    assert "0 chart(s) failed" in helm.helm("lint", "--strict", str(CHART))
     with pytest.raises(CommandError, match="replicas"):
         rendered("--set", "control.replicas=0")
 
