@@ -25,7 +25,7 @@ class Daemon:
         self.name = name
         self.log = layout.logs / f"{name}.log"
         self._record = layout.run / f"{name}.json"
-        self._root = layout.root
+        self._root, self._directory = layout.root, layout.run
 
     def ensure(self, argv: Sequence[str | Path]) -> None:
         """Starts it unless it runs."""
@@ -34,6 +34,8 @@ class Daemon:
         words = [os.fspath(word) for word in argv]
         # A proxy of the machine's must not stand between the API server and a webhook in a pod.
         environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        # It may outlive who started it, and what they had for temporary files.
+        environment["TMPDIR"] = str(self._directory)
         with self.log.open("a") as log:
             process = subprocess.Popen(
                 words, cwd=self._root, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
