@@ -32,7 +32,9 @@ def _serves_another(load: Load, server: str, serial: int) -> bool:
     return rotations.served(load, server).serial_number != serial
 
 
+@pytest.mark.usefixtures("announced")
 def test_certificates_are_deleted_and_renewed(load: Load) -> None:
+    """Meanwhile the next authority is known already, and signs nothing yet."""
     former = {server: rotations.served(load, server).serial_number for server in rotations.SERVERS}
     with load.case("certificates deleted and renewed") as row:
         rotations.delete_certificates(load)
@@ -45,8 +47,7 @@ def test_certificates_are_deleted_and_renewed(load: Load) -> None:
     nothing_failed(row)
 
 
-def test_the_database_has_another_login(load: Load, announced: Announced) -> None:
-    """Meanwhile the next authority is known already, and signs nothing."""
+def test_the_database_has_another_login(load: Load) -> None:
     with load.case("the database's login and password replaced") as row:
         changed = rotations.now(load)
         rotations.replace_login(load)

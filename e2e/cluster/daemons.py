@@ -164,6 +164,8 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         "localStorageCapacityIsolation": False,
         # By default a changed Secret or ConfigMap takes over a minute to reach a pod: too long for a test.
         "syncFrequency": "5s",
+        # And what was killed twice stays down for ten seconds and more.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
         "serializeImagePulls": False,
         # Chains in the machine's iptables that nothing here uses, and that nobody would remove.
         "makeIPTablesUtilChains": False,

@@ -27,7 +27,7 @@ SPACE = manifests.NAMESPACE
 PROGRAMS = {"operator": "deploy/penstock-operator", "control": "deploy/penstock-control",
             "collector": "statefulset/penstock-collector"}  # fmt: skip
 # How long all is left alone after a case, so that what it did can still show.
-CALM_SECONDS = 2.0
+CALM_SECONDS = 1.0
 ANSWERED_SECONDS = 5.0
 SIDECAR = "penstock-proxy"
 Pod = dict[str, Any]
