@@ -16,7 +16,7 @@ from e2e.test_8_under_load import nothing_failed
 
 PATIENCE_SECONDS = 120.0
 # The kubelet of this cluster looks every few seconds; elsewhere it takes a minute or two, of the hour that there is.
-OVERLAP = timedelta(seconds=40)
+OVERLAP = timedelta(seconds=30)
 
 
 Announced: TypeAlias = tuple[x509.Certificate, datetime]

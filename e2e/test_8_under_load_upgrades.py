@@ -68,7 +68,7 @@ def test_its_node_is_drained_as_far_as_budgets_allow(load: Load) -> None:
     before |= {pod["metadata"]["uid"]: objects.NAME for pod in load.pods(objects.NAME)}
     with load.case("node drained, then uncordoned") as row:
         with cordoned(load) as node, ThreadPoolExecutor() as threads:
-            for one in [threads.submit(drain, load, node, selector, 20) for selector in SELECTORS]:
+            for one in [threads.submit(drain, load, node, selector, 12) for selector in SELECTORS]:
                 with pytest.raises(CommandError, match="would violate the pod's disruption budget"):
                     one.result()
             assert load.admits(), "one of control is there"
