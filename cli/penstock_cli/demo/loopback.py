@@ -5,6 +5,7 @@ What doesn't belong: programs that can listen at port 0 and say which one they g
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from itertools import count
@@ -18,7 +19,10 @@ _chosen = count(os.getpid() * _APART)
 
 
 def free_port() -> int:
-    """One that nobody listens at now, and that this process has not been told before."""
+    """One that nobody listens at now, and that this process has not been told before.
+
+    Raises OSError where the system lets no program listen.
+    """
     while True:
         port = _FIRST + next(_chosen) % _HOW_MANY
         with socket.socket() as probe:
@@ -26,6 +30,8 @@ def free_port() -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
         return port
