@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 import yaml
 
-from e2e.chart.test_chart import CHART, GATEWAYS, Json, Objects, Render, containers
-from e2e.kubectl import CommandError, Kubectl
+from e2e.chart.rendering import CHART, GATEWAYS, Json, Render, containers
+from e2e.kubectl import CommandError
 from penstock_operator.inject.annotations import PREFIX, read
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape, container
 
 MONITORING = ("podMonitors", "prometheusRule", "dashboard")
 PROGRAMS = ("operator", "control", "collector")
-
-
-@pytest.fixture(scope="module")
-def rendered(helm: Kubectl) -> Render:
-    """What would be applied with those values, by kind and name."""
-
-    def render(*options: str, **values: Any) -> Objects:
-        given = [f"--set-json={name.replace('__', '.')}={json.dumps(value)}" for name, value in values.items()]
-        text = helm.helm("template", "penstock", str(CHART), "--namespace", "penstock-system", *options, *given)
-        documents = [document for document in yaml.safe_load_all(text) if document]
-        return {(document["kind"], document["metadata"]["name"]): document for document in documents}
-
-    return render
 
 
 def test_monitoring_is_there_where_it_is_wanted(rendered: Render) -> None:
