@@ -17,6 +17,8 @@ from tests.oidc_provider.provider import OidcProvider, running
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+# Plans change with statistics: a test that wants some asks for them.
+STEADY = {"autovacuum": "off"}
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +80,7 @@ def postgres15(open_directory: Path, debian_binaries: Path, authority: trustme.C
         directory,
         version=15,
         binaries=debian_binaries,
-        settings={"ssl": "on", "ssl_cert_file": str(tls), "ssl_key_file": str(tls)},
+        settings={**STEADY, "ssl": "on", "ssl_cert_file": str(tls), "ssl_key_file": str(tls)},
     )
     yield server
     server.stop()
@@ -99,6 +101,6 @@ def oidc(oidc_process: OidcProvider) -> Iterator[OidcProvider]:
 
 
 def _server(directory: Path, version: int) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres.start(directory, version=version)
+    server = EmbeddedPostgres.start(directory, version=version, settings=STEADY)
     yield server
     server.stop()

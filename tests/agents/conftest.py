@@ -19,6 +19,7 @@ from mcp import Client as McpClient
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult
 from tests.collector.conftest import BEA, READER, WRITER, Client, token_line
+from tests.conftest import STEADY
 from tests.sidecar.proxy.conftest import PASSWORD, Running, Start, start
 from tests.sidecar.proxy.test_tokens import ISSUER, jwks, token
 
@@ -160,10 +161,19 @@ class Place:
     def psql(self, sql: str) -> str:
         return self.server.psql(sql, "mcp").strip()
 
+    async def trail(self) -> list[Any]:
+        """What the collector has, once it has all that is on the gate's disk by now."""
+        head = self.gate.proxy.spool.head
+        while True:
+            events = await self.collector.exported()
+            if any(one["stream"] == head.stream and one["seq"] >= head.seq for one in events):
+                return events
+            await asyncio.sleep(0.05)
+
     async def recorded(self, relation: str) -> Any:
         """What the trail has of the first statement about a relation."""
         while True:
-            for event in await self.collector.exported():
+            for event in await self.trail():
                 if event["kind"] in ("intent", "statement") and relation in event["relations"]:
                     return event
             await asyncio.sleep(0.05)
@@ -178,7 +188,7 @@ class Place:
 @pytest.fixture(scope="session")
 def database(open_directory: Path) -> Iterator[EmbeddedPostgres]:
     """A server of these tests' own, whose roles nobody else makes."""
-    server = EmbeddedPostgres.start(open_directory / "of-agents")
+    server = EmbeddedPostgres.start(open_directory / "of-agents", settings=STEADY)
     server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'")
     server.psql("CREATE DATABASE mcp OWNER penstock")
     server.psql(SCHEMA, "mcp")

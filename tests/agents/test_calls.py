@@ -449,8 +449,7 @@ async def test_one_session_at_the_gate_serves_all_calls(place: Place) -> None:
             assert (await agent.call("execute", sql=f"INSERT INTO orders VALUES ({50 + number}, 1, 'x')"))[
                 "status"
             ] == "done"
-    sessions = {one["session"] for one in await place.collector.exported() if "session" in one}
-    assert len(sessions) == 1
+    assert len({one["session"] for one in await place.trail() if "session" in one}) == 1
 
 
 async def test_what_is_wide_is_shown_in_part(place: Place) -> None:

@@ -252,7 +252,7 @@ async def test_many_at_once_each_as_themselves(served: Served) -> None:
 
     await asyncio.gather(*(ask(who) for who in people))
     assert served.oidc.asked("/token") == len(people)
-    names = {one["identity"]["name"] for one in await served.place.collector.exported() if "identity" in one}
+    names = {one["identity"]["name"] for one in await served.place.trail() if "identity" in one}
     assert names == {f"agent:penstock-mcp for person:{who}" for who in people}
 
 
@@ -276,4 +276,4 @@ async def test_an_issuer_that_does_not_exchange_leaves_nobody_with_more(served: 
             "failed", "the issuer does not exchange the token: access_denied",
         )  # fmt: skip
         assert (await agent.call("list_tables"))["status"] == "failed"
-    assert [one for one in await served.place.collector.exported() if one["kind"] == "session"] == []
+    assert [one for one in await served.place.trail() if one["kind"] == "session"] == []
