@@ -38,7 +38,7 @@ def several(guarded: Guarded) -> Guarded:
     applied(guarded.server, POLICY, billing)
     asks = pod("probe", annotations=BOTH | {"penstock.dev/database": "shop,billing,staff"}, serviceAccountName="web")
     with guarded.server.client("admin") as admin:
-        for _ in range(100):
+        for _ in range(300):
             # Control learns of them a moment later.
             answer = admin.post(f"{PODS}?dryRun=All", json=asks)
             if answer.status_code == 201:

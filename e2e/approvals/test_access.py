@@ -189,7 +189,7 @@ async def test_an_emergency_begins_at_once_and_is_told_and_reviewed(
 
 def _events(server: ApiServer, name: str, count: int) -> list[Json]:
     with server.client("admin") as admin:
-        for _ in range(100):
+        for _ in range(300):
             found = admin.get("/api/v1/namespaces/shop/events").json()["items"]
             mine = [one for one in found if one["involvedObject"]["name"] == name]
             if len(mine) >= count:

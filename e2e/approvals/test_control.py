@@ -85,7 +85,7 @@ class Gate:
 
     async def ask(self, sql: str, *also: Json) -> Json:
         answer = await self.post(sql, *also)
-        for _ in range(100):
+        for _ in range(300):
             # A replica that has just started says so until it knows the requests; a gate refuses the statement then.
             if answer.status_code != 503 or "not ready" not in answer.text:
                 break
@@ -130,7 +130,7 @@ async def test_a_statement_is_held_approved_and_run_once(gates: tuple[Gate, Gate
     await asyncio.sleep(0.3)
     assert not looking.done()
     await approve(bea, asked["request"])
-    seen = await asyncio.wait_for(looking, 5)
+    seen = await asyncio.wait_for(looking, 15)
     assert (seen["standing"], seen["decidedBy"], seen["comment"]) == ("granted", "bea", "fine")
     answers = await asyncio.gather(*(gate.ask("DELETE FROM orders WHERE id = 1") for gate in gates for _ in range(5)))
     assert [one["standing"] for one in answers].count("granted") == 1
@@ -142,7 +142,7 @@ async def test_a_statement_is_held_approved_and_run_once(gates: tuple[Gate, Gate
 
 async def stands(gate: Gate, sql: str, wanted: list[str]) -> Json:
     """What is answered once control's watch has seen what was written."""
-    for _ in range(100):
+    for _ in range(300):
         answer = await gate.ask(sql, PEOPLE)
         if [of["standing"] for of in answer["ofRules"]] == wanted:
             break
@@ -189,7 +189,7 @@ async def test_a_denial_reaches_who_waits(gates: tuple[Gate, Gate], bea: httpx2.
     looking = asyncio.create_task(one.look(asked["request"], 20))
     await asyncio.sleep(0.2)
     await approve(bea, asked["request"], "denied")
-    assert (await asyncio.wait_for(looking, 5))["standing"] == "denied"
+    assert (await asyncio.wait_for(looking, 15))["standing"] == "denied"
     assert (await one.ask("DELETE FROM orders WHERE id = 3"))["standing"] == "denied"
 
 
@@ -242,7 +242,7 @@ async def test_a_request_that_somebody_deletes_ends_the_wait(
     with people.control as control_itself:
         deleted = await asyncio.to_thread(control_itself.delete, f"{REQUESTS}/{asked['request']}")
     assert told(deleted) == ""
-    assert (await asyncio.wait_for(looking, 5)).status_code == 404
+    assert (await asyncio.wait_for(looking, 15)).status_code == 404
     assert (await one.ask("DELETE FROM orders WHERE id = 6"))["standing"] == "waiting"
 
 

@@ -125,7 +125,7 @@ async def test_what_is_approved_on_the_page_runs_once(
             looking = asyncio.create_task(gate.look(name, 20))
             answer = await bea.decide(name, "approved", "after the backup")
             assert answer.status_code == 303, said(answer)
-            found = await asyncio.wait_for(looking, 10)
+            found = await asyncio.wait_for(looking, 30)
             assert (found["standing"], found["decidedBy"], found["comment"]) == ("granted", "bea", "after the backup")
             assert (await gate.ask(HELD))["standing"] == "granted"
             assert (await gate.ask(HELD))["request"] != name, "once"

@@ -210,7 +210,7 @@ async def test_a_client_that_goes_away_leaves_nothing_running(place: Place) -> N
 
 
 async def _until(true: Any) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if true():
             return
         await asyncio.sleep(0.1)

@@ -278,7 +278,7 @@ def test_a_policy_that_changes_holds_for_the_rest_of_a_dump(long_shop: Stand) ->
     dump = Stalled(long_shop)
     assert b"kept until now" in long_shop.dumped("-t", "shop.z_last")
     long_shop.policy([*MASKS, {"columns": ["shop.z_last.word"], "with": {"redact": {}}}])
-    for _ in range(100):
+    for _ in range(300):
         if b"***" in long_shop.dumped("-t", "shop.z_last"):
             break
         time.sleep(0.1)

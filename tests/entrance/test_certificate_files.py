@@ -66,7 +66,7 @@ async def shown(port: int) -> Any:
 
 
 async def shown_instead_of(before: Any, port: int) -> None:
-    for _ in range(200):
+    for _ in range(1500):
         if await shown(port) != before:
             return
         await asyncio.sleep(0.02)

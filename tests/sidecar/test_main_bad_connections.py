@@ -152,7 +152,7 @@ class Bad:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif self._ending == "shut down" and writer.can_write_eof():
             writer.write_eof()
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 15)
         elif self._ending == "wait":
             await asyncio.sleep(self._dice.random() * 0.3)
 

@@ -206,7 +206,7 @@ def test_nor_do_they_where_the_server_speaks_tls(postgres15: EmbeddedPostgres, t
 
 
 def settled(condition: Callable[[], bool], words: str) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if condition():
             return
         time.sleep(0.05)

@@ -160,7 +160,7 @@ def spread(gate: Gate, sessions: ExitStack) -> list[psycopg.Connection[Any]]:
         told = re.findall(r'^penstock_worker_sessions\{worker="\d"\} (\S+)$', gate.get("/metrics"), re.MULTILINE)
         return [float(one) for one in told]
 
-    for _ in range(10):
+    for _ in range(25):
         found += [sessions.enter_context(gate.connect()) for _ in range(4)]
         time.sleep(1.2)
         if sum(count > 0 for count in of_workers()) > 1:

@@ -227,7 +227,7 @@ async def test_a_client_that_goes_away_leaves_nothing_running(served: Served) ->
     running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60%' AND state = 'active'"
 
     async def asleep(count: str) -> None:
-        for _ in range(100):
+        for _ in range(300):
             if served.place.psql(running) == count:
                 return
             await asyncio.sleep(0.1)

@@ -42,7 +42,7 @@ async def test_what_expires_wakes_those_who_wait(client: Any) -> None:
     now = held.clock()
     held.clock = lambda: now + 3700
     await held.keep_time()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         told = (await waiting).json()
     assert told["standing"] == "refused"
     assert "the request expired at" in told["comment"]

@@ -42,9 +42,9 @@ async def test_one_never_has_all_places_at_once() -> None:
     third = asyncio.create_task(line.want("greedy"))
     await asyncio.sleep(0)
     assert not third.done()
-    await asyncio.wait_for(line.want("ada"), 1)
+    await asyncio.wait_for(line.want("ada"), 20)
     leave()
-    await asyncio.wait_for(third, 1)
+    await asyncio.wait_for(third, 20)
 
 
 async def test_who_waits_too_often_is_told_and_the_others_are_not() -> None:
@@ -73,7 +73,7 @@ async def test_who_goes_away_takes_no_turn_with_him() -> None:
     gone.cancel()
     await asyncio.sleep(0)
     leave()
-    await asyncio.wait_for(stays, 1)
+    await asyncio.wait_for(stays, 20)
     # Also one who goes at the very moment at which it is his turn, before or behind it.
     for first in (False, True):
         leave = await line.want("ada")
@@ -82,5 +82,5 @@ async def test_who_goes_away_takes_no_turn_with_him() -> None:
         steps = [leave, gone.cancel]
         for step in reversed(steps) if first else steps:
             step()
-        await asyncio.wait_for(stays, 1)
-        await asyncio.wait_for(line.work("dan"), 1)
+        await asyncio.wait_for(stays, 20)
+        await asyncio.wait_for(line.work("dan"), 20)

@@ -120,7 +120,7 @@ async def test_a_locked_store_is_not_ready_and_nobody_waits_long_to_hear_it(
     assert time.monotonic() - began < 5
     other.execute("ROLLBACK")
     other.close()
-    for _ in range(100):
+    for _ in range(300):
         await asyncio.sleep(0.1)
         if (await client.get("/readyz")).status_code == 200:
             return

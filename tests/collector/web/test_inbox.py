@@ -137,7 +137,7 @@ async def read_rows(client: Any, token: str, until: str = "", after: int = 0) ->
     """The rows of the live inbox, up to the first that has this text."""
     rows: list[dict[str, Any]] = []
     headers = {"authorization": f"Bearer {token}"}
-    async with asyncio.timeout(10), client.http.stream("GET", f"/requests/tail?after={after}", headers=headers) as tail:
+    async with asyncio.timeout(30), client.http.stream("GET", f"/requests/tail?after={after}", headers=headers) as tail:
         async for line in tail.aiter_lines():
             if line.startswith("data: "):
                 rows.append(json.loads(line[6:]))

@@ -68,7 +68,7 @@ async def followed(script: Script, fields: str = "", labels: str = "", notes: No
     notes = notes or Notes()
     api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(script))
     task = asyncio.create_task(follow(api, "/things", notes, fields=fields, labels=labels))
-    await asyncio.wait_for(script.done.wait(), 5)
+    await asyncio.wait_for(script.done.wait(), 15)
     task.cancel()
     return notes
 

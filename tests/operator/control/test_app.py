@@ -78,7 +78,7 @@ async def served(running: Running) -> AsyncIterator[Running]:
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(running.endpoints(), stop, drain=2))
     async with running.client:
-        for _ in range(100):
+        for _ in range(1500):
             try:
                 await running.client.get("/")
                 break
@@ -266,10 +266,10 @@ async def test_a_pod_follows_its_policies(running: Running, shop: Any) -> None:
         assert json.loads(await anext(lines))["generation"] == 1
         shop.policy["spec"]["allow"] = []
         change(running.policies, POLICIES, WEB, shop.policy, 120)
-        bundle = json.loads(await asyncio.wait_for(anext(lines), 2))
+        bundle = json.loads(await asyncio.wait_for(anext(lines), 15))
         assert (bundle["generation"], bundle["policies"][0]["spec"]["allow"]) == (2, [])
         change(running.policies, "databases", SHOP, None, 130)
-        assert not json.loads(await asyncio.wait_for(anext(lines), 2)).get("policies"), "who listens loses access"
+        assert not json.loads(await asyncio.wait_for(anext(lines), 15)).get("policies"), "who listens loses access"
         metrics = await running.client.get(f"http://127.0.0.1:{running.health_port}/metrics")
         assert "penstock_control_streams 1.0" in metrics.text
 
@@ -279,7 +279,7 @@ async def test_a_silent_stream_has_a_heartbeat(running: Running, monkeypatch: py
     async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
         lines = answer.aiter_lines()
         await anext(lines)
-        assert await asyncio.wait_for(anext(lines), 2) == ""
+        assert await asyncio.wait_for(anext(lines), 15) == ""
 
 
 async def test_a_stream_ends_with_the_token_it_was_asked_for_with(
@@ -292,7 +292,7 @@ async def test_a_stream_ends_with_the_token_it_was_asked_for_with(
     async with running.client.stream(
         "GET", "/v1/policies/shop/shop", headers={"Authorization": f"Bearer {short}"}
     ) as answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert len([line async for line in answer.aiter_lines() if line]) == 1
 
 

@@ -43,7 +43,7 @@ async def test_a_gate_asks_waits_and_is_granted(running: Running) -> None:
     await asyncio.sleep(0.1)
     assert not looking.done()
     running.requests.decide(told["request"])
-    assert (await asyncio.wait_for(looking, 5)).json()["standing"] == "granted"
+    assert (await asyncio.wait_for(looking, 15)).json()["standing"] == "granted"
     granted = (await asked(running)).json()
     assert (granted["standing"], granted["decidedBy"]) == ("granted", "bea")
     metrics = await running.client.get(f"http://127.0.0.1:{running.health_port}/metrics")
@@ -57,7 +57,7 @@ async def test_a_look_ends_when_the_process_is_to_end(running: Running) -> None:
     )
     await asyncio.sleep(0.1)
     running.control.stopping.set()
-    assert (await asyncio.wait_for(looking, 5)).json()["standing"] == "waiting"
+    assert (await asyncio.wait_for(looking, 15)).json()["standing"] == "waiting"
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ async def test_the_operators_news_are_what_the_gates_said(desk: Desk, tmp_path: 
         assert touched == ["shop"]
         (gate,) = news.of("shop", "shop").values()
         assert (gate.pod, gate.reachable, gate.report and gate.report.number) == ("web-1", True, 7)
-    for _ in range(100):
+    for _ in range(1500):
         await news.look()
         if touched[1:]:
             break

@@ -59,7 +59,7 @@ async def looking(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def until(condition: Any) -> None:
-    for _ in range(200):
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)

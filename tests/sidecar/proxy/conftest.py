@@ -133,7 +133,7 @@ class Running:
 
     async def settled(self, count: int, kind: str = "outcome") -> list[dict[str, Any]]:
         """Wait until that many events of the kind are durable."""
-        for _ in range(200):
+        for _ in range(1500):
             found = self.events(kind)
             if len(found) >= count:
                 return found

@@ -133,7 +133,7 @@ class Harbour:
 
     async def settled(self, kind: str, count: int) -> list[dict[str, Any]]:
         """Wait until that many events of the kind are durable."""
-        for _ in range(300):
+        for _ in range(1500):
             found = [one for one in pending(self.proxy.spool, 0, 10_000) if one["kind"] in told_by(kind)]
             if len(found) >= count:
                 return found

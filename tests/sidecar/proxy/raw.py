@@ -66,9 +66,9 @@ class Raw:
 
     async def until(self, kind: bytes) -> list[Message]:
         """The messages up to one of that kind."""
-        got = [await asyncio.wait_for(self.next(), 10)]
+        got = [await asyncio.wait_for(self.next(), 30)]
         while got[-1][0] != kind:
-            got.append(await asyncio.wait_for(self.next(), 10))
+            got.append(await asyncio.wait_for(self.next(), 30))
         return got
 
     async def rest(self) -> list[Message]:
@@ -76,7 +76,7 @@ class Raw:
         got: list[Message] = []
         try:
             while True:
-                got.append(await asyncio.wait_for(self.next(), 10))
+                got.append(await asyncio.wait_for(self.next(), 30))
         except (asyncio.IncompleteReadError, ConnectionError):
             return got
 

@@ -132,7 +132,7 @@ COSTS = "  guardrails: {maxPlanCost: 100000}\n"
 async def blocked(place: Place) -> None:
     """Until the server has the gate's statement wait for a lock."""
     asks = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'penstock' AND wait_event_type = 'Lock'"
-    for _ in range(200):
+    for _ in range(600):
         if place.server.psql(asks, "shop").strip() == "1":
             return
         await asyncio.sleep(0.05)

@@ -162,8 +162,8 @@ async def talk(port: int, *parts: bytes) -> bytes:
     answer = b""
     for part in parts:
         writer.write(part)
-        answer += await asyncio.wait_for(reader.read(1000), 5)
-    answer += await asyncio.wait_for(reader.read(), 5)
+        answer += await asyncio.wait_for(reader.read(1000), 15)
+    answer += await asyncio.wait_for(reader.read(), 15)
     writer.close()
     return answer
 
@@ -212,7 +212,7 @@ async def test_old_versions_and_other_protocols_are_refused(
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         reader, writer = await asyncio.open_connection("127.0.0.1", gate.proxy.port, ssl=context)
         writer.write(STARTUP)
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 15)
         writer.close()
         return answer
 

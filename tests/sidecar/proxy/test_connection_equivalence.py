@@ -94,7 +94,7 @@ async def direct(shop: EmbeddedPostgres, credentials: Path, talk: Talk) -> list[
     session.transport.resume_reading()
     writer = asyncio.StreamWriter(session.transport, protocol, reader, asyncio.get_running_loop())
     try:
-        return await asyncio.wait_for(answers(reader, writer, talk), 10)
+        return await asyncio.wait_for(answers(reader, writer, talk), 30)
     finally:
         session.transport.abort()
 
@@ -102,9 +102,9 @@ async def direct(shop: EmbeddedPostgres, credentials: Path, talk: Talk) -> list[
 async def gated(port: int, talk: Talk) -> list[tuple[bytes, bytes]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(messages.startup({"user": "app", "database": "shop"}))
-    await asyncio.wait_for(reader.readuntil(b"Z\x00\x00\x00\x05I"), 10)
+    await asyncio.wait_for(reader.readuntil(b"Z\x00\x00\x00\x05I"), 30)
     try:
-        return await asyncio.wait_for(answers(reader, writer, talk), 10)
+        return await asyncio.wait_for(answers(reader, writer, talk), 30)
     finally:
         writer.transport.abort()
 

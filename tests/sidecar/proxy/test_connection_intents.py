@@ -67,7 +67,7 @@ class Stopped:
         return self.server.psql(held, dbname="shop").strip()
 
     async def come_to_locks(self, count: str) -> None:
-        for _ in range(1000):
+        for _ in range(3000):
             if self.locks() == count:
                 return
             await asyncio.sleep(0.01)

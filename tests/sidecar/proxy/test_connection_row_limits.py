@@ -230,7 +230,7 @@ async def test_a_client_that_goes_while_its_rows_are_counted_is_noticed(pair: Pa
     gated.writer.write(query("SELECT pg_sleep(60)"))
     await runs(pair.server, gated.pid, "PgSleep")
     gated.writer.transport.abort()
-    for _ in range(100):
+    for _ in range(600):
         if not gate.proxy.gateway.connections:
             return
         await asyncio.sleep(0.05)

@@ -38,7 +38,7 @@ async def test_moments_are_over_in_their_order_and_none_too_soon() -> None:
     await asyncio.sleep(MOMENT_SECONDS / 2)
     told.begin(2)
     told.begin(3)
-    await asyncio.wait_for(told.all.wait(), 10)
+    await asyncio.wait_for(told.all.wait(), 30)
     told.check()
 
 
@@ -47,5 +47,5 @@ async def test_one_that_begins_when_all_others_are_over_has_its_time_too() -> No
     for _ in range(2):
         told = Told(moments, 1)
         told.begin(1)
-        await asyncio.wait_for(told.all.wait(), 10)
+        await asyncio.wait_for(told.all.wait(), 30)
         told.check()

@@ -40,7 +40,7 @@ class Kept:
         )  # fmt: skip
 
     async def settled(self, count: int) -> list[Event]:
-        for _ in range(300):
+        for _ in range(3000):
             if len(self.events) >= count:
                 return self.events
             await asyncio.sleep(0.01)

@@ -68,7 +68,7 @@ async def test_a_change_of_the_schema_through_the_gate_is_seen(start: Start, sho
     async with await gate.psycopg() as client:
         await client.execute("CREATE TABLE through_the_gate (id int)")
         try:
-            for _ in range(100):
+            for _ in range(1500):
                 if gate.proxy.rules_provider.catalog.named("through_the_gate"):
                     break
                 await asyncio.sleep(0.02)
@@ -94,7 +94,7 @@ async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
     # The task is done when the next one begins; that it is has not been told yet.
     provider._begin_reading()
     asking = asyncio.create_task(provider.refresh_catalog())
-    await asyncio.wait_for(asking, 5)
+    await asyncio.wait_for(asking, 15)
     assert readings == 2
 
 

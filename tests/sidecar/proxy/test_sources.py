@@ -44,7 +44,7 @@ def bundle(generation: int, host: str = "h", policies: tuple[str, ...] = ()) -> 
 
 
 async def until(condition: Any) -> None:
-    for _ in range(300):
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)

@@ -37,7 +37,7 @@ class Quay(Port):
         )
 
     async def kept(self) -> None:
-        for _ in range(200):
+        for _ in range(600):
             if self.sealed.exists():
                 return
             await asyncio.sleep(0.05)
@@ -46,7 +46,7 @@ class Quay(Port):
     async def refused(self, words: str) -> None:
         """Clients are told that in the end."""
         said = ""
-        for _ in range(100):
+        for _ in range(300):
             try:
                 client = await self.harbour.open()
             except psycopg.OperationalError as error:
@@ -140,7 +140,7 @@ async def test_a_control_that_gives_it_nothing_is_not_away(quay: Quay) -> None:
 async def test_a_database_that_went_is_not_kept(quay: Quay) -> None:
     provider = quay.harbour.served("front").rules_provider
     quay.has(DATABASE_KIND, "front", None)
-    for _ in range(200):
+    for _ in range(600):
         if provider.bundle is not None and not provider.bundle.policies:
             break
         await asyncio.sleep(0.05)

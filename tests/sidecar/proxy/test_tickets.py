@@ -128,7 +128,7 @@ async def test_its_session_ends_with_the_token_that_it_was_made_with(stand: Plac
     one = await ticket(gate, token(exp=int(time.time()) + 4))
     session = await enter(gate, one)
     await session.execute("SELECT 1")
-    for _ in range(100):
+    for _ in range(300):
         if not gate.proxy.gateway.connections:
             break
         await asyncio.sleep(0.1)
@@ -268,7 +268,7 @@ spec: {databaseRef: {name: shop}, mode: revoke, subjects: [{identity: {subject: 
 """
     text = (gate.directory / "shop.yaml").read_text()
     (gate.directory / "shop.yaml").write_text(text + stop % ISSUER)
-    for _ in range(200):
+    for _ in range(600):
         if not gate.proxy.gateway.connections:
             break
         await asyncio.sleep(0.05)
@@ -279,7 +279,7 @@ spec: {databaseRef: {name: shop}, mode: revoke, subjects: [{identity: {subject: 
 
 async def until_in(gate: Running) -> None:
     """Until the policy lets ada in."""
-    for _ in range(100):
+    for _ in range(300):
         try:
             async with await gate.psycopg(password=token()) as session:
                 await session.execute("SELECT 1")

@@ -319,7 +319,7 @@ async def test_a_fault_of_the_gate_lets_nobody_in(
 
 async def left(gate: Any, sessions: int) -> None:
     """Until there are no more sessions than that."""
-    for _ in range(1000):
+    for _ in range(3000):
         if len(gate.proxy.gateway.connections) <= sessions:
             return
         await asyncio.sleep(0.01)

@@ -96,7 +96,7 @@ async def test_a_read_runs_at_once_but_its_rows_wait_for_the_intent(start: Start
                 assert not reading.done()
         assert not reading.done()
         slow.open.set()
-        cursor = await asyncio.wait_for(reading, 5)
+        cursor = await asyncio.wait_for(reading, 15)
         assert (await cursor.fetchone())[0] == 42
 
 
@@ -109,7 +109,7 @@ async def test_a_write_is_not_sent_before_its_intent_is_durable(start: Start, sh
         await asyncio.sleep(0.2)
         assert shop.psql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO things%'").strip() == "0"
         slow.open.set()
-        await asyncio.wait_for(writing, 5)
+        await asyncio.wait_for(writing, 15)
         await client.execute("DELETE FROM things WHERE id = 1")
 
 

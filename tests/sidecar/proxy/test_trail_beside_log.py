@@ -62,7 +62,7 @@ async def gate(start: Start, server: EmbeddedPostgres, request: pytest.FixtureRe
 
 async def compared(gate: Running, server: EmbeddedPostgres, *names: str) -> int:
     """How many statements these applications' sessions ran, once both tell the same of each."""
-    for _ in range(100):
+    for _ in range(300):
         log = server_log.ran(server.directory, names)
         trail = server_log.told(pending(gate.proxy.spool, 0, 100_000), names)
         if not (found := server_log.complaints(log, trail)):

@@ -51,7 +51,7 @@ async def test_a_client_that_does_not_read_is_waited_for(start: Start, shop15: A
         return client
 
     client = await asyncio.to_thread(begin)
-    for _ in range(500):
+    for _ in range(1500):
         if full := [one for one in gate.proxy.gateway.connections if one.client_full]:
             break
         await asyncio.sleep(0.02)
@@ -145,8 +145,8 @@ async def refused(serve: Serve) -> str:
         port = serving.sockets[0].getsockname()[1]
         server = Server("127.0.0.1", port, "require", Credentials("somebody", "made-up"))
         with pytest.raises(UpstreamError) as failed:
-            await asyncio.wait_for(upstream.connect(server, {"database": "shop"}), 10)
-        await asyncio.wait_for(served.wait(), 10)
+            await asyncio.wait_for(upstream.connect(server, {"database": "shop"}), 30)
+        await asyncio.wait_for(served.wait(), 30)
     assert failed.value.fields.sqlstate == "08001"
     return failed.value.fields.message
 

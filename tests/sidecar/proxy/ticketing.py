@@ -48,7 +48,7 @@ class Place:
 
     async def events(self, sessions: int) -> list[dict[str, Any]]:
         """All events that have reached the collector, once so many sessions have ended."""
-        for _ in range(200):
+        for _ in range(600):
             found: list[dict[str, Any]] = await self.collector.exported()
             if sum(event.get("event") == "end" for event in found) >= sessions:
                 return found

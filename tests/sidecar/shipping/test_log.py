@@ -92,7 +92,7 @@ async def test_what_is_waited_for_by_nobody_is_durable_soon(open_spool: Opener) 
     await spool.append([{"kind": "open"}])
     (written,) = append_each(spool, [([intent(1)], False)])
     await written
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while spool.head.seq < 2:  # noqa: ASYNC110 # the event would be what is tried here
             await asyncio.sleep(0.02)
     assert kinds(pending(spool)) == ["open", "intent"]

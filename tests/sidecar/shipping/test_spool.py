@@ -99,7 +99,7 @@ async def test_room_comes_back_with_the_acknowledgement(open_spool: Opener) -> N
     freed = asyncio.Event()
     spool.on_commit(freed.set)
     spool.acknowledge(spool.head.seq)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await freed.wait()
     assert spool.refusal is None, "at once, without an append that would have to be tried first"
     await spool.append([intent(10_000)])

@@ -83,7 +83,7 @@ async def test_a_request_that_another_replica_has_just_made_is_waited_for(
     looking = asyncio.create_task(look(holder, name))
     await asyncio.sleep(0.02)
     holder.kept.change(ObjectChange(("shop", name), server.objects[name], server.revision))
-    seen = await asyncio.wait_for(looking, 2)
+    seen = await asyncio.wait_for(looking, 15)
     assert seen is not None
     assert server.calls == ["POST"]
 
@@ -105,7 +105,7 @@ async def test_a_look_waits_for_a_decision(holder: RequestsHolder, server: Reque
     await asyncio.sleep(0.05)
     assert not any(one.done() for one in looking)
     server.decide(name)
-    for seen in await asyncio.wait_for(asyncio.gather(*looking), 2):
+    for seen in await asyncio.wait_for(asyncio.gather(*looking), 15):
         assert seen is not None
         assert seen.standing == "granted"
     assert holder.kept._waiting == {}
@@ -123,11 +123,11 @@ async def test_a_look_ends_with_its_time_with_the_request_and_with_the_process(
     gone = asyncio.create_task(look(holder, name, 20))
     await asyncio.sleep(0.02)
     stopping.set()
-    ended = await asyncio.wait_for(ending, 2)
+    ended = await asyncio.wait_for(ending, 15)
     assert ended is not None
     assert ended.standing == "waiting"
     server.delete(name)
-    assert await asyncio.wait_for(gone, 2) is None
+    assert await asyncio.wait_for(gone, 15) is None
     clock.now += 3599.9
     again = await waiting(holder)
     expiring = asyncio.create_task(look(holder, again, 20))
@@ -185,7 +185,7 @@ async def test_a_holder_that_starts_knows_what_waits(
     looking = asyncio.create_task(look(restarted, name, 20))
     await asyncio.sleep(0.02)
     server.decide(name)
-    seen = await asyncio.wait_for(looking, 2)
+    seen = await asyncio.wait_for(looking, 15)
     assert seen is not None
     assert seen.standing == "granted"
     assert (await restarted.ask(POD, asking())).standing == "granted"
