@@ -1,6 +1,7 @@
-"""`penstock audit`: follow, search, export and verify the audit trail.
+"""`penstock audit`: follow, search, export and verify the audit trail, and make evidence of it.
 
-What doesn't belong: talking to the collector (`collector_client.py`), verifying (`audit_verify.py`).
+What doesn't belong: talking to the collector (`collector_client.py`), verifying (`audit_verify.py`), evidence
+(`evidence/`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import click
 
 from penstock_cli import audit_verify, json_lines
 from penstock_cli.collector_options import connect, connection
+from penstock_cli.evidence.command import command as evidence
 from penstock_cli.terminal_text import json_line, one_line
 from penstock_core.audit.export import EndLine, ProblemLine, read
 
@@ -42,7 +44,7 @@ def _query(words: tuple[str, ...], filters: dict[str, str]) -> dict[str, str]:
 
 @click.group
 def command() -> None:
-    """Follow, search, export and verify the audit trail."""
+    """Follow, search, export and verify the audit trail; make evidence of it."""
 
 
 @command.command
@@ -178,3 +180,4 @@ def readings(
 
 
 command.add_command(audit_verify.command)
+command.add_command(evidence)

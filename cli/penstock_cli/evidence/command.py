@@ -1,0 +1,175 @@
+"""`penstock audit evidence`: read an export once, check it, sum it up, and write the folder.
+
+What doesn't belong: what the events come to (`penstock_core.evidence`), how the folder is made (`bundle.py`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from penstock_cli import audit_verify, checkpoint_files, export_lines, verify_view
+from penstock_cli.collector_options import connect, connection
+from penstock_cli.evidence import page
+from penstock_cli.evidence.bundle import Bundle, signing_key
+from penstock_cli.evidence.listing import Listing
+from penstock_cli.failures import Unusable
+from penstock_core.audit.export import read
+from penstock_core.audit.report import Report
+from penstock_core.audit.verify import verify
+from penstock_core.evidence.period import Period, PeriodError, moment
+from penstock_core.evidence.summary import Summary
+from penstock_core.evidence.tables import TABLES
+
+# How often progress is shown, in seconds.
+_TELL_SECONDS = 1.0
+
+
+def _period(_: click.Context, __: click.Parameter, value: str) -> object:
+    try:
+        return moment(value)
+    except PeriodError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("evidence")
+@click.argument("file", type=click.File("rb"), required=False)
+@connection
+@click.option("--since", required=True, callback=_period, help="The first day (UTC), such as 2026-07-01, or a time.")
+@click.option("--until", required=True, callback=_period, help="The day, or time, before which the period ends.")
+@click.option(
+    "--output", "-o", required=True, type=click.Path(path_type=Path), help="The folder to make; it must not be there."
+)
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with signed checkpoints, copied before the export was made (docs/verify.md).",
+)
+@click.option(
+    "--key", "keys", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key of the checkpoints (PEM); several times where it was replaced.",
+)  # fmt: skip
+@click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
+@click.option("--sign", type=click.Path(path_type=Path, dir_okay=False), help="Sign the sums with this key (PEM).")
+@click.option("--no-trail", is_flag=True, help="Leave the export itself out, which may be large.")
+def command(
+    file: IO[bytes] | None,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    output: Path,
+    checkpoints: Path | None,
+    keys: tuple[Path, ...],
+    sign: Path | None,
+    no_trail: bool,
+    partial: bool,
+    **period: object,
+) -> None:
+    """Make a folder of evidence for auditors: tables of a period, the check of the trail, and the trail itself.
+
+    FILE is an export (- is standard input); without it, the collector's. The folder is made whatever the check finds,
+    and says so; the exit status is that of `penstock audit verify`: 0, 3 or 1, and 2 if there is no folder.
+    """
+    if bool(keys) != (checkpoints is not None):
+        raise click.UsageError("--checkpoints and --key come together: what is signed needs the key that signed it")
+    try:
+        within = Period(**period)  # type: ignore[arg-type]
+    except PeriodError as error:
+        raise click.UsageError(str(error)) from None
+    key = signing_key(sign) if sign is not None else None
+    # Before the export, which goes on meanwhile.
+    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial) if checkpoints is not None else None
+    bundle = Bundle(output)
+    try:
+        with bundle, ExitStack() as stack:
+            lines = _lines(stack, file, (url, token_file, ca_file))
+            gathering = _Gathering(bundle.directory, within, keep=not no_trail)
+            report = verify(gathering.passed_on(lines), checkpoints=signed, partial=partial)
+            gathering.finish(report, signed=key is not None)
+            if checkpoints is not None:
+                _copy(checkpoints, keys, bundle.directory / "checkpoints")
+            bundle.finish(key)
+    except OSError as error:
+        raise Unusable(f"{output} cannot be written: {error.strerror or error}") from None
+    verify_view.show(report)
+    click.echo(f"evidence of {within}: {output / 'index.html'}")
+    if status := audit_verify.STATUS[report.verdict]:
+        raise SystemExit(status)
+
+
+def _lines(
+    stack: ExitStack, file: IO[bytes] | None, where: tuple[str | None, Path | None, Path | None]
+) -> Iterator[bytes]:
+    if file is not None:
+        yield from export_lines.of_file(file)
+        return
+    try:
+        yield from stack.enter_context(connect(*where)).export("")
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        raise Unusable(error.message) from None
+
+
+@dataclass
+class _Gathering:
+    """The lines of an export on their way to the check: they are kept, and summed up."""
+
+    directory: Path
+    period: Period
+    keep: bool
+
+    def __post_init__(self) -> None:
+        self._summary = Summary(self.period)
+        self._scratch = self.directory / "rows.unfinished"
+        self._listing = Listing(self._scratch)
+
+    def passed_on(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The same lines."""
+        count, told = 0, time.monotonic()
+        with ExitStack() as stack:
+            trail = stack.enter_context(self._trail()) if self.keep else None
+            for line in lines:
+                if trail is not None:
+                    trail.write(line + b"\n")
+                if isinstance(event := read(line), dict):
+                    self._listing.add(self._summary.take(event))
+                yield line
+                count += 1
+                if sys.stderr.isatty() and time.monotonic() > told + _TELL_SECONDS:
+                    told = time.monotonic()
+                    click.echo(f"\r{count:,} lines of the trail", err=True, nl=False)
+
+    def _trail(self) -> gzip.GzipFile:
+        # Without a time of its own: of the same trail come the same bytes.
+        return gzip.GzipFile(self.directory / "trail.jsonl.gz", "wb", 6, mtime=0)
+
+    def finish(self, report: Report, *, signed: bool) -> None:
+        """Write all that is made of them."""
+        if not report.streams and not report.findings:
+            raise click.UsageError("no audit events there")
+        self._listing.add(self._summary.finish(report))
+        (self.directory / "tables").mkdir()
+        for table in TABLES.values():
+            self._listing.write(table, self.directory / "tables" / f"{table.name}.csv")
+        (self.directory / "verification.json").write_text(json.dumps(report.document(), indent=1) + "\n")
+        text = page.rendered(self._summary, self._listing, report, trail=self.keep, signed=signed)
+        (self.directory / "index.html").write_text(text)
+        self._listing.close()
+        self._scratch.unlink()
+
+
+def _copy(checkpoints: Path, keys: tuple[Path, ...], place: Path) -> None:
+    shutil.copytree(checkpoints, place, ignore=shutil.ignore_patterns(".*"))
+    for number, key in enumerate(keys, start=1):
+        shutil.copyfile(key, place / f"key{number}.pem")
