@@ -17,7 +17,7 @@ from penstock_core.compilation import in_words
 # Subcommand → (module of penstock_cli, one line of help). The line is repeated here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
     "alarms": ("alarms", "List and acknowledge the collector's alarms."),
-    "audit": ("audit", "Follow, search and verify the audit trail."),
+    "audit": ("audit", "Follow, search and verify the audit trail; make evidence of it."),
     "catalog": ("catalog", "Write a database's catalog to a file, for check."),
     "check": ("check.command", "Show how SQL would be handled, and why, without running it."),
     "collector": ("collector", "Run the collector: ingest, store, search and live pages of the audit trail."),

@@ -20,7 +20,6 @@ import click
 
 from penstock_cli import audit_verify, checkpoint_files, export_lines, verify_view
 from penstock_cli.collector_options import connect, connection
-from penstock_cli.evidence import page
 from penstock_cli.evidence.bundle import Bundle, signing_key
 from penstock_cli.evidence.listing import Listing
 from penstock_cli.failures import Unusable
@@ -159,6 +158,8 @@ class _Gathering:
         if not report.streams and not report.findings:
             raise click.UsageError("no audit events there")
         self._listing.add(self._summary.finish(report))
+        from penstock_cli.evidence import page  # noqa: PLC0415 # jinja2 is slow to import
+
         (self.directory / "tables").mkdir()
         for table in TABLES.values():
             self._listing.write(table, self.directory / "tables" / f"{table.name}.csv")

@@ -6,6 +6,7 @@ It needs nothing but itself: no script, no font, no address. What doesn't belong
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,7 @@ from penstock_core.evidence.tables import TABLES, Table
 # Rows of a table on the page; the file has all.
 _SHOWN = 20
 _LONGEST_CELL = 300
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z$")
 # The picture, in its own units.
 _MOST_BARS = 62
 _WIDTH, _HEIGHT = 1000, 160
@@ -97,5 +99,6 @@ def _bars(summary: Summary) -> Iterator[_Bar]:
 
 
 def _cell(value: str) -> str:
-    text = printable(value)
+    # To the second; the file has all of it.
+    text = _TIME.sub(r"\1 \2", printable(value))
     return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
