@@ -105,7 +105,8 @@ def test_what_the_system_calls_under_another_name_is_listed(
 ) -> None:
     bodies = (
         "SELECT proname || ' ' || pg_get_function_sqlbody(oid) FROM pg_proc"
-        " WHERE pronamespace = 'pg_catalog'::regnamespace AND prolang = 14 AND provolatile = 'v' AND prosqlbody IS NOT NULL"
+        " WHERE pronamespace = 'pg_catalog'::regnamespace AND prolang = 14"
+        " AND provolatile = 'v' AND prosqlbody IS NOT NULL"
     )
     twice = (
         "SELECT string_agg(DISTINCT proname, ' ') FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
