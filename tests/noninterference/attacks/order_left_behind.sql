@@ -72,8 +72,23 @@ SELECT id, rank() OVER (ORDER BY uuidv7()) FROM users WHERE tenant = 5;
 
 SELECT id, max(nextval('counter')) OVER (PARTITION BY id) - min(nextval('counter')) OVER () > 9 FROM users WHERE tenant = 5;
 
+-- a view that tells the time
+UPDATE users u SET created = (SELECT r.t + u.id * interval '0' FROM right_now r) WHERE tenant = 5;
+SELECT id FROM users WHERE tenant = 5 ORDER BY created, id;
+
+SELECT u.id FROM users u, LATERAL (SELECT r.t + u.id * interval '0' AS t FROM right_now r) v WHERE u.tenant = 5 ORDER BY v.t, u.id;
+
 -- one row tells nothing, nor does what runs once
 -- allowed
 UPDATE noted SET note = 'y', at = DEFAULT WHERE id = 5 RETURNING id;
 DELETE FROM dated WHERE id = 5;
 UPDATE noted SET tenant = 7 WHERE tenant = 5;
+
+-- nor does the row that a cursor stands on
+-- allowed
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM noted WHERE tenant = 5 ORDER BY id FOR UPDATE;
+FETCH 2 FROM c;
+UPDATE noted SET note = 'y', at = DEFAULT WHERE CURRENT OF c RETURNING id;
+DELETE FROM noted WHERE CURRENT OF c;
+ROLLBACK;

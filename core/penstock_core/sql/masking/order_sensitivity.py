@@ -5,6 +5,7 @@ What is done about them is in `order_completion.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -36,6 +37,7 @@ _POSITIONAL = words("lag lead ntile row_number")
 # Functions that tell in which order they were called: by their results, or by what they leave behind.
 ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuid_generate_v1 uuid_generate_v1mc uuidv7")
 _LEAVING = words("pg_notify set_config setval")
+_CALLED = re.compile(rf"\b({'|'.join(sorted(ORDER_TELLING))})\(")
 
 _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x20000
 
@@ -159,6 +161,23 @@ class OwnCalls:
     def told_by_reading(self, relation: Relation) -> str:
         """The function that reading a table runs for each row (by row security, say), and that tells in which order."""
         return self._telling_call(relation.calls) if relation.kind in ("r", "p", "f") else ""
+
+    def told_by_view(self, relation: Relation) -> str:
+        """The function that reading a view calls, and that tells when; or empty."""
+        catalog = self._functions.catalog
+        seen, pending = {relation.key}, [relation.key] if relation.kind == "v" else []
+        while pending:
+            one = catalog.relations.get(pending.pop())
+            if one is None or one.kind != "v":
+                continue
+            found = _CALLED.search(one.definition)
+            telling = found[1] if found else self._telling_call(one.calls)
+            if telling:
+                return telling
+            fresh = one.sources - seen
+            seen |= fresh
+            pending.extend(sorted(fresh))
+        return ""
 
     def _telling_call(self, names: Collection[str]) -> str:
         functions = self._functions

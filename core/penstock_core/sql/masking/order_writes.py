@@ -141,12 +141,13 @@ class _StatementOrder(QueryOrder):
         if isinstance(node, ast.PrepareStmt) and node.argtypes:
             errors.failures.declared = None
         written = self._whole(node)
-        telling = any(id(call) not in errors.late_calls for call in _telling(written, self.own))
+        views = list(filter(None, (self.own.told_by_view(leaf.relation) for leaf in self.leaves.values())))
+        telling = bool(views) or any(id(call) not in errors.late_calls for call in _telling(written, self.own))
         # How often those are called tells how many rows there were.
         volatile = (id(one) for one in below(written) if _is_volatile(one)) if errors.filtered else ()
         telling |= any(one not in errors.late_calls for one in volatile)
         if telling:
-            self._refuse_open_targets(written)
+            self._refuse_open_targets(written, views)
         # Conditions that tell when they are asked would be asked before the rows are sorted.
         fenced = telling or errors.fenced
         if fenced:
@@ -205,7 +206,8 @@ class _StatementOrder(QueryOrder):
         telling = telling_rows(node, leaf.relation, self.own) if leaf is not None else ""
         # Of several rows for one of the target the first one counts; and they are written in the order they come.
         self.unsorted |= joined and (returns or bool(telling) or not isinstance(node, ast.DeleteStmt))
-        is_open = target.hazard and id(target) not in pinned
+        one_row = id(target) in pinned or isinstance(getattr(node, "whereClause", None), ast.CurrentOfExpr)
+        is_open = target.hazard and not one_row
         if is_open and leaf is not None and node.relation is not None:
             self.open_targets.append(node.relation)
             refuse_telling_rows(node, leaf.relation, telling)
@@ -280,11 +282,11 @@ class _StatementOrder(QueryOrder):
 
     # ---- where only sorted sources would do
 
-    def _refuse_open_targets(self, node: ast.Node) -> None:
-        """A target can't be sorted: what tells when it was called may not be asked of its rows."""
+    def _refuse_open_targets(self, node: ast.Node, views: list[str]) -> None:
+        """A target can't be sorted: what tells when it was called may not be asked of its rows; `views` call those."""
         calls = [one for one in _telling(node, self.own) if id(one) not in self.errors.late_calls]
-        for call in calls if self.open_targets else ():
-            name = operator_name(call) if isinstance(call, ast.A_Expr) else function_name(call)
+        names = [operator_name(one) if isinstance(one, ast.A_Expr) else function_name(one) for one in calls]
+        for name in (*names, *views) if self.open_targets else ():
             refuse_telling(self.leaves[id(self.open_targets[0])].relation, name)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.core.sql.masking.test_order_completion import ITEM, PERSON, POLICIES
 
 from penstock_core.policy.effective import EffectivePolicy, Rule
-from penstock_core.sql.catalog.model import Catalog, Constraint, Routine, Trigger
+from penstock_core.sql.catalog.model import Catalog, Constraint, Relation, Routine, Trigger
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.governor import Governor
 
@@ -144,6 +144,7 @@ def test_what_a_trigger_leaves_behind_for_each_row_tells_their_order(text: str, 
 def test_triggers_that_tell_no_order() -> None:
     many = "UPDATE person SET made = 1"
     assert not told("UPDATE person SET made = 1 WHERE id = 7", triggered("UPDATE", LOG))
+    assert not told("UPDATE person SET made = 1 WHERE CURRENT OF c", triggered("UPDATE", LOG))
     assert not told(many, triggered("UPDATE", "NEW.made := 5;"))
     assert not told(many, triggered("DELETE", LOG))
     assert not told(many, triggered("UPDATE OF tenant", LOG))
@@ -173,3 +174,17 @@ def test_what_runs_while_rows_are_found_tells_their_order() -> None:
         assert told(text, catalog).startswith("app.watch, which runs for each row that is read, would tell")
         assert not told(text, catalog, "app.watch")
     assert not told("SELECT id FROM item", catalog)
+
+
+def test_views_that_tell_the_time_tell_the_order() -> None:
+    now = Relation("public", "now", "v", (), definition=" SELECT clock_timestamp() AS t;")
+    over = Relation("public", "over", "v", (), definition=" SELECT t FROM public.now;", sources=frozenset({now.key}))
+    catalog = Catalog({one.key: one for one in (PERSON, ITEM, now, over)})
+    for view in ("now", "over"):
+        value = f"(SELECT count(*) + person.made FROM {view})"
+        assert told(f"UPDATE person SET tenant = {value}", catalog).startswith(
+            "clock_timestamp would tell in which order"
+        )
+        assert not told(f"UPDATE person SET tenant = {value} WHERE id = 7", catalog)
+        assert not told(f"SELECT id FROM person, {view}", catalog)
+    assert not told("UPDATE person SET tenant = (SELECT count(*) FROM item)", catalog)
