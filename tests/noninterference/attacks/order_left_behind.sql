@@ -46,7 +46,18 @@ SELECT id, rank() OVER (ORDER BY place) FROM noted WHERE tenant = 5 ORDER BY id;
 MERGE INTO noted USING plain p ON p.id = noted.tenant AND p.id = 5 WHEN MATCHED THEN UPDATE SET place = DEFAULT;
 SELECT id, rank() OVER (ORDER BY place) FROM noted WHERE tenant = 5 ORDER BY id;
 
--- functions that keep what they are given
+-- functions that keep what they are given, the system's own among them
+SELECT count(*) FROM users WHERE tenant = 5 AND set_config('app.seen', coalesce(current_setting('app.seen', true), '') || id || ' ', false) <> '';
+SELECT current_setting('app.seen', true);
+
+SELECT id FROM users WHERE tenant = 5 AND set_config('app.seen', coalesce(current_setting('app.seen', true), '') || id || ' ', false) <> '' ORDER BY id;
+SELECT current_setting('app.seen', true);
+
+SELECT id FROM users WHERE tenant = 5 AND set_config('app.first', coalesce(nullif(current_setting('app.first', true), ''), id::text), true) = id::text;
+
+UPDATE users SET name = set_config('app.seen', coalesce(current_setting('app.seen', true), '') || id || ' ', false) WHERE tenant = 5;
+SELECT current_setting('app.seen', true);
+
 SELECT count(*) FROM users WHERE tenant = 5 AND remember(id::text || ' ') IS NOT NULL;
 SELECT current_setting('app.seen', true);
 

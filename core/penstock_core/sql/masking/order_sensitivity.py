@@ -37,7 +37,7 @@ _POSITIONAL = words("lag lead ntile row_number")
 # Functions that tell in which order they were called: by their results, or by what they leave behind.
 ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuid_generate_v1 uuid_generate_v1mc uuidv7")
 _LEAVING = words("pg_notify set_config setval")
-_CALLED = re.compile(rf"\b({'|'.join(sorted(ORDER_TELLING))})\(")
+_CALLED = re.compile(rf"\b({'|'.join(sorted(ORDER_TELLING | _LEAVING))})\(")
 
 _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x20000
 
@@ -109,9 +109,9 @@ class OwnCalls:
         return call.over is None and (known or bool(call.agg_within_group))
 
     def tells(self, call: ast.FuncCall) -> bool:
-        """Whether its result may tell when it was called."""
+        """Whether its result, or what it leaves behind, may tell when it was called."""
         name = function_name(call)
-        if name in ORDER_TELLING:
+        if name in ORDER_TELLING or name in _LEAVING:
             return True
         if name not in self._functions.catalog.user_functions:
             return False

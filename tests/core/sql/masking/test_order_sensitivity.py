@@ -128,6 +128,7 @@ def test_functions_that_leave_something_behind_tell_when_they_were_called() -> N
     )  # fmt: skip
     own = OwnCalls(Functions(catalog))
     assert [own.tells(call(f"{name}('a')")) for name in bodies] == [True, True, True, True, False]
+    assert own.tells(call("set_config('app.seen', a, false)"))
     assert own.operator_tells(call("a |#| b"))
     assert own.operator_tells(call("a OPERATOR(app.|#|) b"))
     assert not own.operator_tells(call("a + b"))
