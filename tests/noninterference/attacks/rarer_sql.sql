@@ -116,6 +116,7 @@ SELECT * FROM ts_parse('default', (SELECT ssn FROM staff WHERE id = 1));
 
 SELECT ts_lexize('simple', ssn) FROM staff WHERE id < 3;
 
+-- a recursion, breadth first
 WITH RECURSIVE t(id) AS (SELECT id FROM users WHERE tenant = 5 UNION ALL SELECT id + 100000 FROM t WHERE id < 5000) SEARCH BREADTH FIRST BY id SET o SELECT id FROM t LIMIT 2;
 
 WITH RECURSIVE t(id) AS (SELECT id FROM users WHERE tenant = 5 UNION ALL SELECT id + 100000 FROM t WHERE id < 5000) SELECT id FROM t LIMIT 1;
