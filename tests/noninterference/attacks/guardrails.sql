@@ -75,3 +75,10 @@ SELECT wipe_one(1);
 CALL wipe_all();
 
 DO $$ BEGIN DELETE FROM plain; END $$;
+
+SELECT pg_sleep_for('0.01 s');
+
+SELECT pg_catalog.pg_sleep_until(now());
+
+-- since: 17
+MERGE INTO plain p USING (SELECT -1 AS id) q ON p.id = q.id WHEN NOT MATCHED BY SOURCE THEN DELETE;

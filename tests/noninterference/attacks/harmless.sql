@@ -246,6 +246,10 @@ ALTER TABLE orders RENAME CONSTRAINT worth TO paid;
 ALTER INDEX orders_user RENAME TO orders_by_user;
 
 -- as: maker
+ALTER TABLE plain SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05), ALTER n SET DEFAULT 1;
+ALTER TABLE plain RESET (fillfactor);
+
+-- as: maker
 CREATE TABLE public.orders_copy (LIKE orders INCLUDING ALL);
 INSERT INTO public.orders_copy SELECT * FROM orders WHERE id < 5;
 SELECT id, amount FROM public.orders_copy ORDER BY id;

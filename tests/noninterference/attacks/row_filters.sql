@@ -264,3 +264,22 @@ UPDATE sales SET amount = 5 WHERE region = 'us';
 -- the rows that a limit is held against
 -- as: guarded
 DELETE FROM sale_notes WHERE id < 3 RETURNING id;
+
+-- how often a setting was changed, by rows that are not there
+SELECT count(*) FROM sales WHERE set_config('app.n', (coalesce(nullif(current_setting('app.n', true), ''), '0')::int + 1)::text, false) <> '';
+SELECT current_setting('app.n', true);
+
+SELECT sum(length(set_config('app.n', coalesce(current_setting('app.n', true), '') || id || ' ', false))) FROM sales WHERE amount > 0;
+SELECT current_setting('app.n', true);
+
+DELETE FROM sale_log WHERE set_config('app.n', coalesce(current_setting('app.n', true), '') || id || ' ', false) = '';
+SELECT current_setting('app.n', true);
+
+UPDATE sale_log SET n = length(set_config('app.n', coalesce(current_setting('app.n', true), '') || id || ' ', false)) WHERE region = 'us' OR id < 5;
+SELECT current_setting('app.n', true);
+
+SELECT count(*) FROM sales WHERE remember(id || ' ') <> '';
+SELECT current_setting('app.seen', true);
+
+DELETE FROM sale_log WHERE remember(id || ' ') = '';
+SELECT current_setting('app.seen', true);

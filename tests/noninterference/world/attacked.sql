@@ -237,3 +237,42 @@ CREATE FUNCTION sale_change() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER sale_change BEFORE INSERT OR UPDATE ON sale_log FOR EACH ROW EXECUTE FUNCTION sale_change();
 CREATE MATERIALIZED VIEW sale_store AS SELECT id, region, amount FROM sales;
 CREATE FUNCTION sale_total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM sales';
+
+-- What is left behind for each row that is changed tells in which order they were.
+CREATE TABLE noted (
+    id int PRIMARY KEY, tenant int, email text, note text, at timestamptz DEFAULT clock_timestamp(),
+    place int DEFAULT nextval('counter')
+);
+CREATE INDEX noted_email ON noted (tenant, email);
+CREATE FUNCTION note_down() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO public.plain_log (line, n) VALUES (TG_OP, OLD.id); RETURN NULL; END $$;
+CREATE TRIGGER note_down AFTER DELETE OR UPDATE OF note ON noted FOR EACH ROW EXECUTE FUNCTION note_down();
+CREATE VIEW noted_ids AS SELECT id, tenant, note FROM noted;
+CREATE TABLE dated (id int PRIMARY KEY, tenant int, email text, note text, at timestamptz);
+CREATE INDEX dated_email ON dated (tenant, email);
+CREATE FUNCTION put_date() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.at := clock_timestamp(); RETURN NEW; END $$;
+CREATE TRIGGER put_date BEFORE UPDATE ON dated FOR EACH ROW EXECUTE FUNCTION put_date();
+CREATE FUNCTION call_out() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('jobs', OLD.id::text); RETURN OLD; END $$;
+CREATE TRIGGER call_out BEFORE DELETE ON dated FOR EACH ROW EXECUTE FUNCTION call_out();
+CREATE VIEW dated_ids AS SELECT id, tenant, note FROM dated;
+CREATE TRIGGER in_place INSTEAD OF UPDATE ON dated_ids FOR EACH ROW EXECUTE FUNCTION note_down();
+CREATE TABLE noted_parent (id int, tenant int, note text);
+CREATE TABLE noted_child (email text) INHERITS (noted_parent);
+CREATE INDEX noted_child_email ON noted_child (tenant, email);
+CREATE TRIGGER note_down AFTER UPDATE ON noted_child FOR EACH ROW EXECUTE FUNCTION note_down();
+CREATE TABLE counted_out (id int PRIMARY KEY, note text);
+CREATE TRIGGER note_down AFTER DELETE ON counted_out FOR EACH ROW EXECUTE FUNCTION note_down();
+CREATE FUNCTION remember(text) RETURNS text LANGUAGE sql AS
+    $$ SELECT set_config('app.seen', coalesce(current_setting('app.seen', true), '') || $1, false) $$;
+CREATE FUNCTION announce(int) RETURNS void LANGUAGE sql AS $$ SELECT pg_notify('jobs', $1::text) $$;
+CREATE FUNCTION log_sum(int, int) RETURNS int LANGUAGE sql
+    AS $$ INSERT INTO public.plain_log (line, n) VALUES ('sum', $1) RETURNING $1 + $2 $$;
+CREATE OPERATOR |#| (FUNCTION = log_sum, LEFTARG = int, RIGHTARG = int);
+CREATE TABLE watched (id int PRIMARY KEY, tenant int, email text);
+CREATE INDEX watched_email ON watched (tenant, email);
+ALTER TABLE watched ENABLE ROW LEVEL SECURITY;
+ALTER TABLE watched FORCE ROW LEVEL SECURITY;
+CREATE POLICY seen ON watched USING (remember(id || ' ') IS NOT NULL) WITH CHECK (true);
+CREATE VIEW right_now AS SELECT clock_timestamp() AS t;

@@ -81,3 +81,8 @@ INSERT INTO sale_notes SELECT 5, i, 'n' || i, i FROM generate_series(1, 30) i;
 INSERT INTO sale_log SELECT 1000 + i, 'us', 0 FROM generate_series(1, {length}) i;
 INSERT INTO sale_log SELECT i, 'eu', i FROM generate_series(1, 20) i;
 REFRESH MATERIALIZED VIEW sale_store;
+INSERT INTO noted (id, tenant, email, note) SELECT id, tenant, email, repeat('n', 150) FROM users;
+INSERT INTO dated (id, tenant, email, note) SELECT id, tenant, email, repeat('n', 150) FROM users;
+INSERT INTO noted_child SELECT id, tenant, repeat('n', 150), email FROM users;
+INSERT INTO counted_out SELECT id, 'n' FROM users;
+INSERT INTO watched SELECT id, tenant, email FROM users;

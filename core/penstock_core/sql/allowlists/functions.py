@@ -241,6 +241,9 @@ LARGE_OBJECTS = words("""
     lo_truncate64 lo_unlink loread lowrite
 """)
 
+# What does its work by calling another function, under that one's name too: by a body in SQL, or the same code.
+CALLING: dict[str, str] = {"pg_sleep_for": "pg_sleep", "pg_sleep_until": "pg_sleep", "txid_status": "pg_xact_status"}
+
 # What runs SQL that it is given as a text, or reads what it is given the name of, unseen: for those who may run code.
 CODE_FUNCTIONS: frozenset[str] = words("""
     cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml

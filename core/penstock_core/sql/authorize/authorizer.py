@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pglast import ast
 
 from penstock_core.policy.effective import Rule
+from penstock_core.sql.allowlists.functions import CALLING
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.settings import Bounds
 from penstock_core.sql.bind.bound import Bound
@@ -163,10 +164,13 @@ class Authorizer:
             return
         anywhere = (*catalog.user_functions.get(name, ()), *catalog.extension_functions.get(name, ()))
         schemas = names[-2:-1] or ("pg_catalog", *anywhere)
-        for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
+        called = CALLING.get(name) if "pg_catalog" in schemas else None
+        inner = (called, f"pg_catalog.{called}") if called else ()
+        for denied in (name, *(f"{schema}.{name}" for schema in schemas), *inner):
             rule = denied_functions.get(denied)
             if rule is not None:
-                raise refused(f"function {denied} is denied", "remove it from the statement", rule)
+                how = f", which {name} calls," if denied in inner else ""
+                raise refused(f"function {denied}{how} is denied", "remove it from the statement", rule)
 
     def allow_code(self, kind: Kind) -> None:
         """Code of the identity's own can do anything, unseen: only where anything may be done."""

@@ -48,6 +48,8 @@ _COMMANDS = frozenset(
     {
         _AT.AT_AddColumn, _AT.AT_AddConstraint, _AT.AT_ColumnDefault, _AT.AT_AlterColumnType, _AT.AT_DropColumn,
         _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull, _AT.AT_SetStatistics, _AT.AT_ValidateConstraint,
+        # How a table is stored and vacuumed.
+        _AT.AT_SetRelOptions, _AT.AT_ResetRelOptions,
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.

@@ -176,7 +176,7 @@ class Assembler:
         return tuple(columns)
 
     def _column(self, row: list[Any], derived: frozenset[ColumnName], copied: frozenset[ColumnName]) -> Column:
-        name, type_name, base_type, formatted, base_formatted, category, not_null, generated, collation = row
+        name, type_name, base_type, formatted, base_formatted, category, not_null, generated, collation, telling = row
         return Column(
             name=intern(name),
             type_name=intern(type_name),
@@ -191,6 +191,7 @@ class Assembler:
             copies=copied,
             citext=name_parts(base_type) in self._citext,
             base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
+            telling_default=telling,
         )
 
     def _constraints(

@@ -63,6 +63,8 @@ class Column:
     citext: bool = False
     # The base type with its modifier, as SQL for a cast; empty where it is type_sql (every type but domains).
     base_type_sql: str = ""
+    # True where its default may tell in which order rows got it: a sequence's number, the time, a function's value.
+    telling_default: bool = False
 
     @property
     def cast_type(self) -> str:

@@ -33,8 +33,12 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION
 ORDER BY c.oid
 """
 
+# What is volatile and still tells no order: chance.
+_CHANCES = "'gen_random_uuid', 'random', 'random_normal', 'uuidv4'"
+
 # Domains are followed to the types below them once, not for each column.
-_COLUMNS = """
+_COLUMNS = (
+    """
 WITH RECURSIVE domain(oid, below, typmod, depth) AS (
     SELECT oid, typbasetype, typtypmod, 1 FROM pg_type WHERE typtype = 'd'
     UNION ALL
@@ -49,8 +53,14 @@ SELECT c.oid::text, a.attnum, a.attname,
        b.typcategory,
        a.attnotnull, a.attgenerated::text,
        CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
-            THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
+            THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END,
+       a.attidentity <> '' OR (a.attgenerated = '' AND EXISTS (
+           SELECT FROM regexp_matches(coalesce(f.adbin::text, t.typdefaultbin::text),
+                                      ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
+           JOIN pg_proc p ON p.oid = called[1]::oid
+           WHERE p.oid >= 16384 OR (p.provolatile = 'v' AND p.proname NOT IN (CHANCES))))
 FROM pg_attribute a
+LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN base ON base.oid = t.oid
@@ -58,8 +68,9 @@ JOIN pg_type b ON b.oid = coalesce(base.below, t.oid) JOIN pg_namespace bn ON bn
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.oid, a.attnum
-""".replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
-    "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
+""".replace("CHANCES", _CHANCES)
+    .replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t"))
+    .replace("TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b"))
 )
 
 # Indexes that rows may be fetched by one after another, with the columns that decide in which order: those of the key,
@@ -191,7 +202,7 @@ RELATION_QUERIES: dict[str, tuple[str, int]] = {
     name: (query.replace("OWN_RELATION", _OWN), columns)
     for name, query, columns in (
         ("relations", _RELATIONS, 10),
-        ("columns", _COLUMNS, 11),
+        ("columns", _COLUMNS, 12),
         ("constraints", _CONSTRAINTS, 13),
         ("indexes", _INDEXES, 4),
         ("row_types", _ROW_TYPES, 3),

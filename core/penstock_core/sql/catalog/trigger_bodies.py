@@ -27,6 +27,10 @@ class TriggerFacts:
     transitions: bool = False
     # What its function is called with.
     arguments: tuple[str, ...] = ()
+    # Whether it is called once for each row, not once for a statement.
+    each_row: bool = True
+    # An UPDATE fires it where it sets one of these; none: any.
+    columns: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
@@ -43,4 +47,7 @@ def read_trigger(trigger: Trigger) -> TriggerFacts:
         condition.unknown = "its definition is not understood"
         return TriggerFacts(frozenset(_EVENTS), condition, True)
     actions = frozenset(action for action, bit in _EVENTS.items() if (made.events or 0) & bit)
-    return TriggerFacts(actions, condition, bool(made.transitionRels), tuple(idents(made.args)))
+    return TriggerFacts(
+        actions, condition, bool(made.transitionRels), tuple(idents(made.args)), bool(made.row),
+        frozenset(idents(made.columns)),
+    )  # fmt: skip

@@ -167,7 +167,7 @@ class QueryOrder:
             return False
         if visible and not (node.sortClause or node.distinctClause or node.groupClause or node.windowClause):
             # What is computed anew for each row is computed once the rows are sorted.
-            self.errors.late_calls |= {id(one) for one in own_nodes(node.targetList) if isinstance(one, ast.FuncCall)}
+            self.errors.late_calls |= _computed_last(node)
         if _with_ties(node):
             self.unsorted = True
             return False
@@ -343,6 +343,13 @@ def _tie_using(level: Level, left: list[Rows], right: list[Rows], name: str, hel
         for source, target in ((one, other), (other, one)):
             if target in held:
                 level.tie((source, name), (target, name))
+
+
+def _computed_last(node: ast.SelectStmt) -> set[int]:
+    """The calls among the outputs that are made once the rows are sorted: not what a window function is given."""
+    calls = [one for one in own_nodes(node.targetList) if isinstance(one, ast.FuncCall)]
+    windowed = {id(one) for call in calls if call.over is not None for one in own_nodes(call)}
+    return {id(one) for one in calls} - windowed
 
 
 def _limited(node: ast.SelectStmt) -> bool:

@@ -5,14 +5,18 @@ What is done about them is in `order_completion.py`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 from pglast import ast
 
 from penstock_core.sql.allowlists.functions import AGGREGATES
 from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.functions import Functions
-from penstock_core.sql.catalog.model import RelationName
+from penstock_core.sql.catalog.model import Relation, RelationName
+from penstock_core.sql.catalog.trigger_bodies import read_trigger
 
 # Aggregates that any order of the same rows gives the same result.
 _ORDERLESS = words("""
@@ -30,8 +34,10 @@ _OF_PEERS = words("cume_dist dense_rank percent_rank rank")
 # Those that look at no frame: a finer order is one of the orders that the client asked for.
 _POSITIONAL = words("lag lead ntile row_number")
 
-# Functions that tell in which order they were called.
+# Functions that tell in which order they were called: by their results, or by what they leave behind.
 ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuid_generate_v1 uuid_generate_v1mc uuidv7")
+_LEAVING = words("pg_notify set_config setval")
+_CALLED = re.compile(rf"\b({'|'.join(sorted(ORDER_TELLING | _LEAVING))})\(")
 
 _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x20000
 
@@ -39,6 +45,12 @@ _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x2
 def function_name(call: ast.FuncCall) -> str:
     """The function's own name."""
     last = (call.funcname or (None,))[-1]
+    return (last.sval or "") if isinstance(last, ast.String) else ""
+
+
+def operator_name(node: ast.A_Expr) -> str:
+    """The operator's own name."""
+    last = (node.name or (None,))[-1]
     return (last.sval or "") if isinstance(last, ast.String) else ""
 
 
@@ -97,15 +109,91 @@ class OwnCalls:
         return call.over is None and (known or bool(call.agg_within_group))
 
     def tells(self, call: ast.FuncCall) -> bool:
-        """Whether its result may tell when it was called."""
+        """Whether its result, or what it leaves behind, may tell when it was called."""
         name = function_name(call)
-        if name in ORDER_TELLING:
+        if name in ORDER_TELLING or name in _LEAVING:
             return True
         if name not in self._functions.catalog.user_functions:
             return False
         effects = self._functions.named(name)
-        called = {callee for _, callee in effects.calls}
-        return bool(effects.unknown or effects.vouched or effects.writes or called & ORDER_TELLING)
+        return bool(effects.unknown or effects.vouched) or _tells_when(effects)
+
+    def operator_tells(self, node: ast.A_Expr) -> bool:
+        """Whether an operator runs a function that may tell when."""
+        name = operator_name(node)
+        if not self.is_operator(node) or name not in self.operators:
+            return False
+        effects = self._functions.operator(name)
+        return bool(effects.unknown or effects.vouched) or _tells_when(effects)
+
+    def told_by_writing(self, relation: Relation, actions: frozenset[str], columns: Collection[str]) -> str:
+        """The function that those actions, an UPDATE of those columns, run for each row there, or below, and that tells
+        in which order; or empty.
+        """
+        catalog = self._functions.catalog
+        seen, pending = {relation.key}, [relation.key]
+        while pending:
+            one = catalog.relations.get(pending.pop())
+            if one is None:
+                continue
+            # A view has other names for its tables' columns.
+            found = self._told_by_row(one, actions, columns if relation.kind != "v" else ())
+            if found:
+                return found
+            below = {*catalog.overview.children.get(one.key, ()), *(one.sources if one.kind == "v" else ())} - seen
+            seen |= below
+            pending.extend(sorted(below))
+        return ""
+
+    def _told_by_row(self, relation: Relation, actions: frozenset[str], columns: Collection[str]) -> str:
+        """Of that relation alone; no columns: any."""
+        functions = self._functions
+        for trigger in relation.triggers:
+            facts, effects = read_trigger(trigger), functions.trigger(trigger)
+            fires = actions & facts.actions
+            if fires == {"update"} and facts.columns and columns and facts.columns.isdisjoint(columns):
+                continue
+            each = facts.each_row or facts.transitions
+            if fires and each and not effects.vouched and _tells_when(effects):
+                return ".".join(trigger.function)
+        return self._telling_call((*relation.calls, *relation.write_calls))
+
+    def told_by_reading(self, relation: Relation) -> str:
+        """The function that reading a table runs for each row (by row security, say), and that tells in which order."""
+        return self._telling_call(relation.calls) if relation.kind in ("r", "p", "f") else ""
+
+    def told_by_view(self, relation: Relation) -> str:
+        """The function that reading a view calls, and that tells when; or empty."""
+        catalog = self._functions.catalog
+        seen, pending = {relation.key}, [relation.key] if relation.kind == "v" else []
+        while pending:
+            one = catalog.relations.get(pending.pop())
+            if one is None or one.kind != "v":
+                continue
+            found = _CALLED.search(one.definition)
+            telling = found[1] if found else self._telling_call(one.calls)
+            if telling:
+                return telling
+            fresh = one.sources - seen
+            seen |= fresh
+            pending.extend(sorted(fresh))
+        return ""
+
+    def _telling_call(self, names: Collection[str]) -> str:
+        functions = self._functions
+        for name in names:
+            schema, _, called = name.rpartition(".")
+            if (schema, called) in functions.catalog.routines:
+                effects = functions.verdict(schema, called)
+                if not effects.vouched and _tells_when(effects):
+                    return name
+        return ""
+
+
+def _tells_when(effects: FunctionEffects) -> bool:
+    """Whether what a function does shows in which order it was called."""
+    called = {name for _, name in effects.calls}
+    return bool(effects.writes or effects.sets or effects.keeps or called & (ORDER_TELLING | _LEAVING))
 
 
 def is_sensitive(call: ast.FuncCall, *, exact: bool) -> bool:

@@ -15,11 +15,17 @@ from penstock_core.sql.catalog.model import Column, Relation
 from penstock_core.sql.masking.order_failures import Failures
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_nodes import own_nodes
+from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.refusal import refused
 
 _JOINED = frozenset({enums.SubLinkType.EXISTS_SUBLINK, enums.SubLinkType.ANY_SUBLINK})
 # Constraints that hold one row against others, at once.
 _UNIQUE = frozenset({"p", "u", "x", "i"})
+_ACTIONS: dict[Any, str] = {
+    enums.CmdType.CMD_INSERT: "insert",
+    enums.CmdType.CMD_UPDATE: "update",
+    enums.CmdType.CMD_DELETE: "delete",
+}
 _Changing = ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
 
 
@@ -54,6 +60,45 @@ def refuse_collisions(node: _Changing, leaf: Leaf, failures: Failures, level: Le
                 )
 
 
+def _actions(node: _Changing) -> frozenset[str]:
+    """What it does to rows."""
+    if isinstance(node, ast.MergeStmt):
+        whens: Any = node.mergeWhenClauses or ()
+        return frozenset(_ACTIONS[one.commandType] for one in whens if one.commandType in _ACTIONS)
+    return frozenset({"update" if isinstance(node, ast.UpdateStmt) else "delete"})
+
+
+def telling_rows(node: _Changing, relation: Relation, own: OwnCalls) -> str:
+    """The function that changing rows so runs for each of them, and that tells in which order; or empty."""
+    columns = _changed(relation, {name for name, _ in _assignments(node)})
+    return own.told_by_writing(relation, _actions(node), columns)
+
+
+def refuse_telling_rows(node: _Changing, relation: Relation, telling: str) -> None:
+    """What each changed row gets or runs by itself must not tell in which order they were changed; `telling` is a
+    function that is run so.
+    """
+    if telling:
+        instead = "change them one by one by the primary key, or have a policy list the function in allowFunctions"
+        refuse_telling(relation, f"{telling}, which runs for each row,", instead)
+    for name, value in _assignments(node):
+        column = relation.column(name)
+        # What a view passes on gets the default of the table below.
+        if _is_default(value) and (column is None or column.telling_default or relation.kind == "v"):
+            refuse_telling(relation, f"the default of {name}")
+
+
+def refuse_telling(
+    relation: Relation, what: str, instead: str = "change them without it, or one by one by the primary key"
+) -> None:
+    """Raises Refused: rows of the relation are changed in an open order, and that would show it."""
+    raise refused(
+        f"{what} would tell in which order rows of {relation.schema}.{relation.name} are changed, which depends on"
+        " masked columns",
+        instead,
+    )
+
+
 def fails_in_ways(node: _Changing, relation: Relation, failures: Failures, level: Level) -> bool:
     """Whether changing several rows may fail in more than one way."""
     if relation.kind != "r" or relation.has_triggers or relation.has_rules or isinstance(node, ast.MergeStmt):
@@ -75,6 +120,15 @@ def fails_in_ways(node: _Changing, relation: Relation, failures: Failures, level
             return True
         ways += column.not_null
     return ways > 1
+
+
+def _is_default(value: Any) -> bool:
+    """Whether DEFAULT is assigned, also as part of a row."""
+    if isinstance(value, ast.MultiAssignRef):
+        parts = value.source.args or () if isinstance(value.source, ast.RowExpr) else ()
+        place = value.colno or 0
+        return 0 < place <= len(parts) and isinstance(parts[place - 1], ast.SetToDefault)
+    return isinstance(value, ast.SetToDefault)
 
 
 def _stays(value: Any, column: str, level: Level) -> bool:

@@ -6,12 +6,13 @@ in which rows are written is the order in which they lie.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast
 
+from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.catalog.pull_up import VOLATILE
 from penstock_core.sql.masking.filtered_writes import FilteredTarget
 from penstock_core.sql.masking.order_completion import QueryOrder
@@ -20,8 +21,15 @@ from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_meetings import refuse_partless
 from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
-from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
-from penstock_core.sql.masking.order_targets import fails_in_ways, refuse_collisions, refuse_early_ends
+from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name, operator_name
+from penstock_core.sql.masking.order_targets import (
+    fails_in_ways,
+    refuse_collisions,
+    refuse_early_ends,
+    refuse_telling,
+    refuse_telling_rows,
+    telling_rows,
+)
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.walk import below
 
@@ -71,8 +79,10 @@ def complete_order(
     own, which never fail. The `filtered` targets, by their identity, are kept to the rows that are there.
     `declared` are the types of parameters that the client declares; None where that is not known.
     """
-    if not any(leaf.hazard for leaf in leaves.values()):
+    hazards = [leaf.relation for leaf in leaves.values() if leaf.hazard]
+    if not hazards:
         return Completed(statement)
+    _refuse_told_by_reading(hazards, own)
     order = _StatementOrder(leaves, own)
     order.errors.failures.masks = masks
     order.errors.filtered = any(leaf.filtered for leaf in leaves.values())
@@ -83,6 +93,18 @@ def complete_order(
         refuse_partless(statement, leaves.values())
     written = order.statement(statement)
     return Completed(written, order.mixes, frozenset(order.kept))
+
+
+def _refuse_told_by_reading(relations: Iterable[Relation], own: OwnCalls) -> None:
+    """What runs while rows are found can't be kept until they are sorted."""
+    for relation in relations:
+        telling = own.told_by_reading(relation)
+        if telling:
+            raise refused(
+                f"{telling}, which runs for each row that is read, would tell in which order rows of"
+                f" {relation.schema}.{relation.name} come, which depends on masked columns",
+                "read other tables, or have a policy list the function in allowFunctions",
+            )
 
 
 def judge_order(definition: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> ViewOrder:
@@ -119,12 +141,13 @@ class _StatementOrder(QueryOrder):
         if isinstance(node, ast.PrepareStmt) and node.argtypes:
             errors.failures.declared = None
         written = self._whole(node)
-        telling = any(id(call) not in errors.late_calls for call in _telling(written, self.own))
+        views = list(filter(None, (self.own.told_by_view(leaf.relation) for leaf in self.leaves.values())))
+        telling = bool(views) or any(id(call) not in errors.late_calls for call in _telling(written, self.own))
         # How often those are called tells how many rows there were.
         volatile = (id(one) for one in below(written) if _is_volatile(one)) if errors.filtered else ()
         telling |= any(one not in errors.late_calls for one in volatile)
         if telling:
-            self._refuse_open_targets(written)
+            self._refuse_open_targets(written, views)
         # Conditions that tell when they are asked would be asked before the rows are sorted.
         fenced = telling or errors.fenced
         if fenced:
@@ -179,11 +202,15 @@ class _StatementOrder(QueryOrder):
         pinned = level.told(())
         joined = level.joined_hazard or any(one.hazard and id(one) not in pinned for one in read)
         returns = node.returningClause is not None and _says_something(node.returningClause)
+        leaf = self.leaves.get(id(node.relation))
+        telling = telling_rows(node, leaf.relation, self.own) if leaf is not None else ""
         # Of several rows for one of the target the first one counts; and they are written in the order they come.
-        self.unsorted |= joined and (returns or not isinstance(node, ast.DeleteStmt))
-        is_open = target.hazard and id(target) not in pinned
-        if is_open and node.relation is not None:
+        self.unsorted |= joined and (returns or bool(telling) or not isinstance(node, ast.DeleteStmt))
+        one_row = id(target) in pinned or isinstance(getattr(node, "whereClause", None), ast.CurrentOfExpr)
+        is_open = target.hazard and not one_row
+        if is_open and leaf is not None and node.relation is not None:
             self.open_targets.append(node.relation)
+            refuse_telling_rows(node, leaf.relation, telling)
         self._close_errors(node, level, target, read, is_open=is_open)
         self._keep_to_rows(node, level)
         return Rows("", None, returns and (joined or is_open))
@@ -255,21 +282,22 @@ class _StatementOrder(QueryOrder):
 
     # ---- where only sorted sources would do
 
-    def _refuse_open_targets(self, node: ast.Node) -> None:
-        """A target can't be sorted: what tells when it was called may not be asked of its rows."""
+    def _refuse_open_targets(self, node: ast.Node, views: list[str]) -> None:
+        """A target can't be sorted: what tells when it was called may not be asked of its rows; `views` call those."""
         calls = [one for one in _telling(node, self.own) if id(one) not in self.errors.late_calls]
-        for call in calls if self.open_targets else ():
-            relation = self.leaves[id(self.open_targets[0])].relation
-            raise refused(
-                f"{function_name(call)} would tell in which order rows of {relation.schema}.{relation.name} are"
-                " changed, which depends on masked columns",
-                "change them without it, or one by one by the primary key",
-            )
+        names = [operator_name(one) if isinstance(one, ast.A_Expr) else function_name(one) for one in calls]
+        for name in (*names, *views) if self.open_targets else ():
+            refuse_telling(self.leaves[id(self.open_targets[0])].relation, name)
 
 
-def _telling(node: Any, own: OwnCalls) -> list[ast.FuncCall]:
-    """Calls whose results tell in which order they were made."""
-    return [one for one in below(node) if isinstance(one, ast.FuncCall) and own.tells(one)]
+def _telling(node: Any, own: OwnCalls) -> list[ast.FuncCall | ast.A_Expr]:
+    """Calls that tell in which order they were made."""
+    return [
+        one
+        for one in below(node)
+        if (isinstance(one, ast.FuncCall) and own.tells(one))
+        or (isinstance(one, ast.A_Expr) and own.operator_tells(one))
+    ]
 
 
 def _is_volatile(node: Any) -> bool:

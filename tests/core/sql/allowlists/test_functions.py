@@ -98,3 +98,26 @@ def test_no_listed_function_changes_anything_or_takes_internals(postgres: Embedd
 
 def test_the_operators_are_the_servers(postgres: EmbeddedPostgres) -> None:
     assert names(postgres, "SELECT oprname FROM pg_operator WHERE oid < 16384") == functions.OPERATORS
+
+
+def test_what_the_system_calls_under_another_name_is_listed(
+    postgres: EmbeddedPostgres, postgres16: EmbeddedPostgres
+) -> None:
+    bodies = (
+        "SELECT proname || ' ' || pg_get_function_sqlbody(oid) FROM pg_proc"
+        " WHERE pronamespace = 'pg_catalog'::regnamespace AND prolang = 14"
+        " AND provolatile = 'v' AND prosqlbody IS NOT NULL"
+    )
+    twice = (
+        "SELECT string_agg(DISTINCT proname, ' ') FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+        " AND prolang = 12 AND provolatile = 'v' GROUP BY prosrc HAVING count(DISTINCT proname) > 1"
+    )
+    for server in (postgres, postgres16):
+        volatile = names(server, "SELECT proname FROM pg_proc WHERE provolatile = 'v'")
+        for body in names(server, bodies):
+            name, *rest = re.findall(r"\w+(?=\()|^\w+", body)
+            calls = {one for one in rest if one in volatile} - {name, "clock_timestamp"}
+            assert calls <= {functions.CALLING.get(name)}, body
+        for same in names(server, twice):
+            # Chance does nothing.
+            assert same == "gen_random_uuid uuidv4" or functions.CALLING.items() & {tuple(reversed(same.split()))}, same

@@ -61,6 +61,18 @@ def test_a_function_that_is_denied_by_name(denied: str, names: tuple[str, ...], 
     assert caught.value.denial.rule == "guardrails.denyFunctions"
 
 
+@pytest.mark.parametrize("denied", ["pg_sleep", "pg_catalog.pg_sleep"])
+def test_what_the_system_calls_by_another_name_is_denied_with_it(denied: str) -> None:
+    policies = replace(MASKING, deny_functions=((denied, rule("guardrails.denyFunctions")),))
+    for names in (("pg_sleep_for",), ("pg_catalog", "pg_sleep_until")):
+        with pytest.raises(Refused) as caught:
+            authorizer(policies).deny_function(names)
+        assert caught.value.denial.reason == f"function {denied}, which {names[-1]} calls, is denied"
+    authorizer(policies).deny_function(("app", "pg_sleep_for"))
+    other = replace(MASKING, deny_functions=(("pg_sleep_for", rule("guardrails.denyFunctions")),))
+    authorizer(other).deny_function(("pg_sleep",))
+
+
 def test_code_of_ones_own_only_where_anything_may_be_done() -> None:
     def told(policies: PolicySet) -> Denial | None:
         one = authorizer(policies)

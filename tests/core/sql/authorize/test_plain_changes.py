@@ -51,6 +51,7 @@ ALLOWED = {
     " CASCADE",
     "statistics": "CREATE STATISTICS IF NOT EXISTS of_log (ndistinct, mcv) ON line, n FROM log",
     "statistics of expressions": "CREATE STATISTICS of_log ON lower(line), (n % 10) FROM public.log",
+    "storage": "ALTER TABLE log SET (fillfactor = 80, autovacuum_enabled = true), RESET (fillfactor)",
     "statistics of a column": "ALTER TABLE log ALTER COLUMN n SET STATISTICS 200",
     "validated": "ALTER TABLE log ADD CONSTRAINT few CHECK (n < 1000000) NOT VALID; ALTER TABLE log"
     " VALIDATE CONSTRAINT few",
@@ -76,6 +77,7 @@ REFUSED = {
     "index by the user's operators of a known name": "CREATE INDEX ON log (line public.text_pattern_ops)",
     "index by a method of somebody's": "CREATE INDEX ON log USING mine (line)",
     "column of governed": "ALTER TABLE u ADD more text",
+    "storage of governed": "ALTER TABLE u SET (fillfactor = 80)",
     "column of a whole whose part is governed": "ALTER TABLE family ADD more text",
     "type that runs code": "ALTER TABLE log ADD x public.leaky",
     "default that runs code": "ALTER TABLE log ALTER line SET DEFAULT peek(1)",

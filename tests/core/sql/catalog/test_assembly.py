@@ -17,7 +17,7 @@ def relation(oid: str, name: str) -> list[Any]:
 
 
 def column(oid: str, number: int, name: str, kind: str = "pg_catalog.text") -> list[Any]:
-    return [oid, number, name, kind, kind, kind, kind, "S", False, "", None]
+    return [oid, number, name, kind, kind, kind, kind, "S", False, "", None, False]
 
 
 ROWS = {

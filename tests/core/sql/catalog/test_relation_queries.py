@@ -46,3 +46,26 @@ def test_those_that_are_asked_for_have_the_rows_that_they_have_among_all(
         assert json.loads(row[0]) == [one for one in every if one[0] == oid]
     (row,) = connection.execute(of_some([], [])[name]).fetchall()
     assert json.loads(row[0]) == []
+
+
+def test_which_defaults_may_tell_the_order_in_which_rows_got_them(postgres: EmbeddedPostgres) -> None:
+    with psycopg.connect(postgres.url()) as one:
+        one.execute("""
+            CREATE SCHEMA given;
+            CREATE FUNCTION given.one() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+            CREATE DOMAIN given.moment AS timestamptz DEFAULT clock_timestamp();
+            CREATE TABLE given.defaults (
+                id int GENERATED ALWAYS AS IDENTITY, n bigserial, at timestamptz DEFAULT clock_timestamp(),
+                domain given.moment, own int DEFAULT given.one(), twice int GENERATED ALWAYS AS (given.one()) STORED,
+                made timestamptz DEFAULT now(), chance uuid DEFAULT gen_random_uuid(), plain text DEFAULT lower('X'),
+                overruled given.moment DEFAULT '2030-01-01', none text
+            )
+        """)
+        oid = one.execute("SELECT 'given.defaults'::regclass::oid::text").fetchone()
+        assert oid is not None
+        for text in SETTINGS:
+            one.execute(text)
+        (row,) = one.execute(of_some([oid[0]], [])["columns"]).fetchall()
+        one.rollback()
+    told = [name for _, _, name, *_, telling in json.loads(row[0]) if telling]
+    assert told == ["id", "n", "at", "domain", "own"]

@@ -17,6 +17,13 @@ def test_what_fires_it_and_with_what() -> None:
     assert read("INSTEAD OF DELETE ON app.v FOR EACH ROW").actions == {"delete"}
 
 
+def test_how_often_it_is_called() -> None:
+    facts = read("AFTER UPDATE OF note, n OR DELETE ON app.t FOR EACH ROW")
+    assert (facts.each_row, facts.columns) == (True, {"note", "n"})
+    facts = read("AFTER UPDATE ON app.t FOR EACH STATEMENT")
+    assert (facts.each_row, facts.columns) == (False, frozenset())
+
+
 def test_what_its_condition_looks_at() -> None:
     condition = read("BEFORE UPDATE ON app.t FOR EACH ROW WHEN ((old.a > new.b) AND app.g(1))").condition
     assert (condition.row.fields, condition.functions) == ({"a", "b"}, {("app", "g")})

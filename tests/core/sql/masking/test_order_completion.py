@@ -181,3 +181,10 @@ def test_joins_of_very_many_read_sorted_sources_and_keep_nobody_busy() -> None:
 def test_it_is_a_policys_choice() -> None:
     open_order = replace(POLICIES, row_order="unspecified")
     assert rewritten("SELECT made FROM person LIMIT 1", policies=open_order) == "SELECT made FROM person LIMIT 1"
+
+
+def test_what_a_window_is_given_is_called_before_the_rows_are_sorted() -> None:
+    fence = "ORDER BY person.id OFFSET 0"
+    assert fence not in rewritten("SELECT id, clock_timestamp() FROM person")
+    for windowed in ("rank() OVER (ORDER BY clock_timestamp())", "max(nextval('s')) OVER ()"):
+        assert fence in rewritten(f"SELECT id, {windowed} FROM person")

@@ -111,3 +111,24 @@ def test_functions_of_the_databases_own() -> None:
     assert not own.is_aggregate(call("gather(a) OVER ()"))
     told = [own.tells(call(f"{name}()")) for name in ("nextval", "clock", "write", "plain", "now")]
     assert told == [True, True, True, False, False]
+
+
+def test_functions_that_leave_something_behind_tell_when_they_were_called() -> None:
+    bodies = {
+        "keep": "SELECT set_config('app.seen', current_setting('app.seen', true) || $1, false)",
+        "here": "SELECT set_config('app.seen', $1, true)",
+        "call": "SELECT pg_notify('jobs', $1)",
+        "log": "INSERT INTO app.log VALUES ($1) RETURNING 1",
+        "read": "SELECT current_setting('app.seen', true)",
+    }
+    made = {("app", name): (Routine("app", name, "f", "sql", body),) for name, body in bodies.items()}
+    catalog = Catalog(
+        routines=made, user_functions=dict.fromkeys(bodies, ("app",)), user_operators=frozenset({"|#|"}),
+        operator_functions={"|#|": (("app", "log"),)},
+    )  # fmt: skip
+    own = OwnCalls(Functions(catalog))
+    assert [own.tells(call(f"{name}('a')")) for name in bodies] == [True, True, True, True, False]
+    assert own.tells(call("set_config('app.seen', a, false)"))
+    assert own.operator_tells(call("a |#| b"))
+    assert own.operator_tells(call("a OPERATOR(app.|#|) b"))
+    assert not own.operator_tells(call("a + b"))
