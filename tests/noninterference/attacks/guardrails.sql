@@ -43,6 +43,8 @@ DELETE FROM plain WHERE 1 = 1;
 
 DELETE FROM plain WHERE id = 1 OR id <> 1;
 
+DELETE FROM plain USING plain o WHERE o.id = plain.id;
+
 WITH d AS (DELETE FROM plain RETURNING id) SELECT count(*) FROM d;
 
 MERGE INTO plain USING (SELECT 1) x ON true WHEN MATCHED THEN DELETE;

@@ -15,6 +15,7 @@ from penstock_core.sql.authorize.row_changes import check_function
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.guardrails.own_rows import beside_itself
 from penstock_core.sql.guardrails.require_where import Target, chooses
 from penstock_core.sql.masking.function_access import shown
 from penstock_core.sql.masking.masked_columns import Governed
@@ -124,7 +125,8 @@ def _guarded(governed: Governed, name: str, write: Write, relation: Relation) ->
     for verb in sorted(write.actions & governed.require_where.keys()):
         # What follows a conflict is one row.
         conflict = write.where is None and "insert" in write.actions
-        if not (conflict or chooses(write.where, Target(write.alias, relation.key, columns, not_null))):
+        target = beside_itself(Target(write.alias, relation.key, columns, not_null), write.where, write.sources)
+        if not (conflict or chooses(write.where, target)):
             raise refused(
                 f"function {name} runs {verb.upper()} on {relation.schema}.{relation.name} without a WHERE that"
                 " chooses rows",

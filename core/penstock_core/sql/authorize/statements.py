@@ -29,6 +29,7 @@ from penstock_core.sql.bind.references import (
 from penstock_core.sql.bind.statements import is_temporary
 from penstock_core.sql.bind.writes import target_name
 from penstock_core.sql.catalog.model import Relation, RelationName, Routine
+from penstock_core.sql.guardrails.own_rows import beside_itself
 from penstock_core.sql.guardrails.require_where import Target, chooses
 from penstock_core.sql.refusal import Refused, not_supported, refused
 from penstock_core.sql.syntax.type_names import name_parts
@@ -90,6 +91,10 @@ def setting(authorizer: Authorizer, change: SettingChange) -> None:
     authorizer.found.loosens |= loosens(change.node, change.written, authorizer.bounds)
 
 
+# Where a statement has what it joins its target with.
+_JOINED = ("usingClause", "fromClause", "sourceRelation")
+
+
 def row_choice(authorizer: Authorizer, choice: RowChoice) -> None:
     """A WHERE that chooses rows, where a policy demands one."""
     rule = authorizer.governed.require_where.get(choice.verb)
@@ -101,7 +106,10 @@ def row_choice(authorizer: Authorizer, choice: RowChoice) -> None:
     known = None if relation is None else frozenset(column.name for column in columns)
     not_null = frozenset(column.name for column in columns if column.not_null)
     key = relation.key if relation is not None else None
-    if not chooses(where, Target(target_name(item), key, known, not_null)):
+    sources = [one for field in _JOINED if (one := getattr(choice.owner, field, None)) is not None]
+    joined = [one for source in sources for one in (source if isinstance(source, tuple) else (source,))]
+    target = beside_itself(Target(target_name(item), key, known, not_null), where, joined)
+    if not chooses(where, target):
         place = f"{relation.schema}.{relation.name}" if relation is not None else item.relname
         without = "without WHERE" if where is None else "with a WHERE that is always true"
         raise refused(f"{choice.verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)

@@ -43,6 +43,8 @@ class Write:
     # How the statement calls its target, and by what it chooses rows; None where no row that is there changes.
     alias: str = ""
     where: ast.Node | None = None
+    # What its target is joined with.
+    sources: tuple[ast.Node, ...] = ()
 
 
 @dataclass(slots=True)
@@ -167,11 +169,11 @@ class BodyReader:
         self._returning(node if changes else None)
 
     def update(self, node: ast.UpdateStmt) -> None:
-        self._write(node.relation, {"update"}, _targets(node.targetList), node.whereClause)
+        self._write(node.relation, {"update"}, _targets(node.targetList), node.whereClause, node.fromClause)
         self._returning(node)
 
     def delete(self, node: ast.DeleteStmt) -> None:
-        self._write(node.relation, {"delete"}, frozenset(), node.whereClause)
+        self._write(node.relation, {"delete"}, frozenset(), node.whereClause, node.usingClause)
         self._returning(node)
 
     def merge(self, node: ast.MergeStmt) -> None:
@@ -185,17 +187,18 @@ class BodyReader:
                 sets |= _targets(clause.targetList)
             if clause.matchKind == enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_SOURCE and action is not None:
                 self._write(node.relation, {action}, _targets(clause.targetList), clause.condition)
-        self._write(node.relation, actions, frozenset(sets), node.joinCondition)
+        self._write(node.relation, actions, frozenset(sets), node.joinCondition, (node.sourceRelation,))
         self._returning(node)
 
     def _write(
-        self, target: ast.RangeVar | None, actions: set[str], sets: frozenset[str], where: ast.Node | None
-    ) -> None:
+        self, target: ast.RangeVar | None, actions: set[str], sets: frozenset[str], where: ast.Node | None,
+        sources: tuple[Any, ...] | None = None,
+    ) -> None:  # fmt: skip
         if target is None or target.catalogname:
             raise NotUnderstood("it writes to what is not understood")
         name = (target.schemaname or "", target.relname or "")
         alias = target.alias.aliasname if target.alias is not None else None
-        self.body.writes.append(Write(name, frozenset(actions), sets, alias or name[1], where))
+        self.body.writes.append(Write(name, frozenset(actions), sets, alias or name[1], where, sources or ()))
 
     def _returning(self, node: Any) -> None:
         """Rows that were there are shown."""

@@ -1,15 +1,17 @@
-"""Subqueries over the very table whose rows are to be chosen, which hold what is looked for in every row of it.
+"""The very table whose rows are to be chosen, in subqueries and beside itself: each row finds itself there.
 
 What a whole condition says about rows is `require_where.py`'s.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.bind.writes import target_name
 from penstock_core.sql.guardrails.comparisons import operator_of, reflexive
 from penstock_core.sql.syntax.equivalence import same
 
@@ -29,12 +31,14 @@ class Target:
     # Its columns, and those that never are null; None where they are not known.
     columns: frozenset[str] | None = None
     not_null: frozenset[str] = frozenset()
+    # What the same table is called where each of its rows is joined with itself.
+    twins: frozenset[str] = frozenset()
 
     def may_have(self, column: ast.ColumnRef) -> bool:
         """Whether that may be a column of it, or its row."""
         *qualifiers, name = [one.sval if isinstance(one, ast.String) else "*" for one in column.fields or ()]
         if qualifiers:
-            return qualifiers[-1] == self.name
+            return qualifiers[-1] == self.name or qualifiers[-1] in self.twins
         return self.columns is None or name in self.columns or name == self.name
 
 
@@ -64,13 +68,36 @@ def reaches_all(node: ast.A_Expr, target: Target) -> bool:
 
 def finds_itself(select: ast.SelectStmt, target: Target) -> bool:
     """`EXISTS (SELECT FROM t AS other WHERE other.id = t.id)`: each row finds itself."""
-    where = select.whereClause
+    return _reads(select, target) and all(map(_compares_column, _conditions(select.whereClause)))
+
+
+def beside_itself(target: Target, where: Any, sources: Iterable[Any]) -> Target:
+    """The target, with its twins among what it is joined with: `DELETE FROM t USING t AS o WHERE o.id = t.id`."""
+    names = {target_name(one) for one in sources if isinstance(one, ast.RangeVar) and _is_target(one, target)}
+    pairs = [_qualifiers(one) for one in _conditions(where) if _compares_column(one)]
+    return replace(target, twins=frozenset(one for one in names if {one, target.name} in pairs))
+
+
+def joins_itself(node: ast.A_Expr, target: Target) -> bool:
+    """`o.id = t.id`, where o is a twin."""
+    return _compares_column(node) and any(_qualifiers(node) == {one, target.name} for one in target.twins)
+
+
+def _conditions(where: Any) -> tuple[Any, ...]:
+    """Those that all have to hold."""
     conjunction = isinstance(where, ast.BoolExpr) and where.boolop == enums.BoolExprType.AND_EXPR
-    conditions = where.args if isinstance(where, ast.BoolExpr) and conjunction else (where,)
-    return _reads(select, target) and all(
-        isinstance(one, ast.A_Expr) and operator_of(one) == "=" and _same_column(one.lexpr, one.rexpr)
-        for one in conditions or ()
-    )
+    return tuple(where.args or ()) if isinstance(where, ast.BoolExpr) and conjunction else (where,)
+
+
+def _compares_column(node: Any) -> bool:
+    """Whether a column is compared with the one of its name."""
+    return isinstance(node, ast.A_Expr) and operator_of(node) == "=" and _same_column(node.lexpr, node.rexpr)
+
+
+def _qualifiers(node: ast.A_Expr) -> set[str]:
+    """What the tables of two columns are called; of a bare column, nothing."""
+    fields = [one.fields or () for one in (node.lexpr, node.rexpr) if isinstance(one, ast.ColumnRef)]
+    return {one[-2].sval or "" for one in fields if len(one) > 1 and isinstance(one[-2], ast.String)}
 
 
 def without_from(select: Any) -> tuple[Any, ...] | None:
@@ -112,7 +139,10 @@ def _is_true(node: Any) -> bool:
 def _reads(select: ast.SelectStmt, target: Target) -> bool:
     match select.fromClause:
         case (ast.RangeVar() as item,):
-            name = (item.schemaname or (target.relation or ("",))[0], item.relname)
-            return name == target.relation and not any(getattr(select, part) for part in _CHOOSING)
+            return _is_target(item, target) and not any(getattr(select, part) for part in _CHOOSING)
         case _:
             return False
+
+
+def _is_target(item: ast.RangeVar, target: Target) -> bool:
+    return (item.schemaname or (target.relation or ("",))[0], item.relname) == target.relation

@@ -23,6 +23,7 @@ from penstock_core.sql.guardrails.comparisons import (
     is_negation,
     operator_of,
     reflexive,
+    text_of,
     value_of,
 )
 from penstock_core.sql.guardrails.own_rows import Target
@@ -31,6 +32,7 @@ from penstock_core.sql.syntax.walk import fields_below
 
 _Kind = enums.A_Expr_Kind
 _COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
+_DISTINCT = frozenset({_Kind.AEXPR_DISTINCT, _Kind.AEXPR_NOT_DISTINCT})
 _CONDITIONS = (ast.A_Expr, ast.BoolExpr, ast.NullTest, ast.BooleanTest)
 # Functions that make one value, never null, of a whole row.
 _OF_ROWS = frozenset({"to_json", "to_jsonb", "row_to_json"})
@@ -75,6 +77,8 @@ def _verdict(node: Any, target: Target) -> Verdict:
             return _expression(node, target)
         case ast.SubLink():
             return _subquery(node, target)
+        case ast.FuncCall(funcname=(*_, ast.String(sval="starts_with")), args=(_, prefix)) if text_of(prefix) == "":
+            return Verdict.ALL
         case _:
             return _unfolded(node, target)
 
@@ -90,13 +94,25 @@ def _null_tested(node: ast.NullTest, target: Target) -> Verdict:
 
 def _expression(node: ast.A_Expr, target: Target) -> Verdict:
     left, right = node.lexpr, node.rexpr
-    if reflexive(node):
+    if reflexive(node) or own_rows.joins_itself(node, target):
         return Verdict.ALL
+    if node.kind in _DISTINCT and (told := _distinct_from_null(node, target)) is not None:
+        return told
     if node.kind == _Kind.AEXPR_IN and isinstance(left, _CONDITIONS) and isinstance(right, tuple):
         return Verdict.ALL if _never_null(left, target) and _names_both(right) else _unfolded(node, target)
     if node.kind == _Kind.AEXPR_OP_ANY and isinstance(right, ast.SubLink) and operator_of(node) == "=":
         return Verdict.ALL if own_rows.holds_all(left, right.subselect, target) else _unfolded(node, target)
     return _compared(node, left, right, target) if node.kind == _Kind.AEXPR_OP else _unfolded(node, target)
+
+
+def _distinct_from_null(node: ast.A_Expr, target: Target) -> Verdict | None:
+    """`id IS DISTINCT FROM NULL`: whether there is a value; None for other comparisons."""
+    value = next(
+        (other for null, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)) if _is_null(null)), None
+    )
+    if value is None or not _never_null(value, target):
+        return None
+    return Verdict.ALL if node.kind == _Kind.AEXPR_DISTINCT else Verdict.NONE
 
 
 def _unfolded(node: Any, target: Target) -> Verdict:

@@ -36,6 +36,7 @@ ROUTINES = (
     sql("wipe", "DELETE FROM public.orders"),
     sql("wipe_them", "SELECT app.wipe()"),
     sql("tidy", "DELETE FROM public.orders WHERE id = '1'"),
+    sql("wipe_all", "DELETE FROM public.orders USING public.orders o WHERE o.id = orders.id"),
     sql("file", "INSERT INTO public.orders VALUES ('1')"),
     sql("merge", "MERGE INTO orders USING (SELECT 1) x ON true WHEN MATCHED THEN DELETE"),
     sql("empty", "TRUNCATE public.orders"),
@@ -177,7 +178,8 @@ def test_the_relations_that_a_function_reaches_are_recorded() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["SELECT app.wipe()", "SELECT app.wipe_them()", "CALL app.clear()", "SELECT app.merge()"]
+    "text",
+    ["SELECT app.wipe()", "SELECT app.wipe_all()", "SELECT app.wipe_them()", "CALL app.clear()", "SELECT app.merge()"],
 )
 def test_the_statements_of_a_function_are_held_to_require_where(text: str) -> None:
     assert "on public.orders without a WHERE that chooses rows" in reason(decide(text, GUARDED))

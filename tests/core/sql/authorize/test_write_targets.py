@@ -296,6 +296,19 @@ def test_what_other_tables_say_chooses_no_rows(text: str) -> None:
     assert "with a WHERE that is always true" in reason(decide(text, enforced=GUARDED))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM people USING people o WHERE o.id = people.id",
+        "DELETE FROM people p USING public.people o WHERE p.id = o.id AND true",
+        "UPDATE people SET name = 'x' FROM people o WHERE o.id = people.id",
+        "MERGE INTO people USING people o ON o.id = people.id WHEN MATCHED THEN DELETE",
+    ],
+)
+def test_nor_does_the_table_itself_beside_it(text: str) -> None:
+    assert "with a WHERE that is always true" in reason(decide(text, enforced=GUARDED))
+
+
 def test_numbers_of_sequences_are_for_who_may_insert() -> None:
     text = "SELECT nextval('people_id_seq')"
     assert (decide(text).denial, decide(text).writes) == (None, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pglast import parse_sql
 
+from penstock_core.sql.guardrails.own_rows import beside_itself
 from penstock_core.sql.guardrails.require_where import Target, chooses
 
 NONE = [
@@ -26,6 +27,11 @@ NONE = [
     "CASE WHEN id = id THEN true END",
     "name SIMILAR TO '%'",
     "name ~ '.*'",
+    "name ^@ ''",
+    "starts_with(name, '')",
+    "pk IS DISTINCT FROM NULL",
+    "NULL IS DISTINCT FROM pk",
+    "NOT (pk IS NOT DISTINCT FROM NULL)",
     "name ~* '^'",
     "id > 5 OR id < 6",
     "id < 5 OR id > 3",
@@ -254,9 +260,38 @@ TABLE = Target(
 )
 
 
+# The table beside itself: of each row, all that the condition says is said of the same row.
+JOINED_WITH_ITSELF = [
+    ("t AS o", "o.id = t.id"),
+    ("t AS o", "t.id = o.id"),
+    ("public.t AS o", "o.id = t.id"),
+    ("t AS o", "o.id = t.id AND o.name = t.name"),
+    ("t AS o", "o.pk = t.pk AND true"),
+    ("t AS o, other", "o.id = t.id AND other.id = 7"),
+    ("t AS o, t AS p", "o.id = t.id AND p.id = t.id"),
+]
+JOINED_TO_CHOOSE = [
+    ("t AS o", "o.id = t.id AND o.created < now()"),
+    ("t AS o", "o.id = t.other_id"),
+    ("t AS o", "o.id = t.id AND t.name = 'x'"),
+    ("t AS o", "o.id < t.id AND o.name = t.name"),
+    ("other AS o", "o.id = t.id"),
+    ("elsewhere.t AS o", "o.id = t.id"),
+]
+
+
 def where(condition: str) -> object:
     (statement,) = parse_sql(f"DELETE FROM t WHERE {condition}")
     return statement.stmt.whereClause
+
+
+@pytest.mark.parametrize(("chooses_rows", "sources", "condition"), [
+    *((False, *one) for one in JOINED_WITH_ITSELF), *((True, *one) for one in JOINED_TO_CHOOSE),
+])  # fmt: skip
+def test_a_table_that_is_joined_with_itself(chooses_rows: bool, sources: str, condition: str) -> None:
+    (statement,) = parse_sql(f"DELETE FROM t USING {sources} WHERE {condition}")
+    target = beside_itself(TABLE, statement.stmt.whereClause, statement.stmt.usingClause)
+    assert chooses(statement.stmt.whereClause, target) is chooses_rows
 
 
 @pytest.mark.parametrize("condition", NONE)
