@@ -221,13 +221,14 @@ class Flow(Outgoing):
             self.asked.fail(sqlstate)
         if self.counted is not None and not self.counting:
             self.counted.skipped = not self.counted.owns(failed[0])
-        waiting = [] if self.recording is None else [self.recording]
-        if (running := in_flight.run_by([*failed, *waiting])) is not None:
+        waiting = () if self.recording is None else (self.recording,)
+        if (running := in_flight.run_by((*failed, *waiting))) is not None:
             running.sqlstate = sqlstate
         elif (asked := failed[0].makes) is not None:
             self._never_bound(asked, sqlstate, size)
             size = 0
-        self.undone = True
+        elif not failed[0].swallow:
+            self.transactions.failed(sqlstate)
         for pending in failed:
             if pending.moves_path:
                 self.path.answered(None)
