@@ -27,7 +27,7 @@ from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.surroundings import Surroundings
 from penstock_sidecar.session.temporary_tables import TemporaryTables
-from penstock_sidecar.session.transactions import CONTROL, Transactions, may_end
+from penstock_sidecar.session.transactions import CONTROL, Transactions
 from penstock_sidecar.wire.messages import ErrorFields
 
 _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
@@ -269,11 +269,11 @@ class Flow(Outgoing):
 
     def abandon(self, delivered: int = 0) -> None:
         """Nobody will learn what came of what is in flight; of the first of it so many rows were `delivered`."""
-        certain = not any(map(may_end, self.queue))
-        for pending in self.queue:
+        on_its_way = tuple(self.queue)
+        for pending in on_its_way:
             running = pending.running
             if running is not None:
-                if pending is self.queue[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
+                if pending is on_its_way[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
                     running.rows += delivered
                 # A server that ends the session may say why first.
                 self.finish(running, "error" if running.sqlstate else "unknown")
@@ -283,7 +283,7 @@ class Flow(Outgoing):
         for portal in self.portals.values():
             if portal.running is not None:
                 self.finish(portal.running, "unexecuted")
-        self.transactions.lost(certain=certain)
+        self.transactions.lost(on_its_way)
         self.record_ends()
 
     def transaction_ended(self) -> None:
