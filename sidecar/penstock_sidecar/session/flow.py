@@ -153,7 +153,7 @@ class Flow(Outgoing):
         running.ended = True
         if running.denied and result != "unknown":
             result = "denied"
-        if result not in _NOT_RUN and not running.transaction:
+        if not (result in _NOT_RUN or running.transaction or running.unsent):
             running.transaction = self.transactions.ran(ok=result == "ok", failed=result in ("error", "denied"))
         if self.evidence is not None:
             self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))

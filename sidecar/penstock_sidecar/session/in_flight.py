@@ -71,6 +71,8 @@ class StatementRun:
     ended: bool = False
     # What it has yet to make and to give up in SQL; None: nothing.
     names: NamesToCome | None = None
+    # The session ended before it was sent: it failed nothing of the transaction that it was to be part of.
+    unsent: bool = False
     # The ticket that it was answered with.
     ticket: str = ""
     # The transaction that it ran in; 0: it has not run.
@@ -266,7 +268,7 @@ def run_by(failed: Sequence[Pending]) -> StatementRun | None:
     if first is OF_NOTHING or (first.kind in _OF_ONE and first.running is None and not first.swallow):
         return None
     for place, pending in enumerate(failed):
-        if place and pending.kind is first.kind:
+        if place and (pending.kind is first.kind or (first is OF_PORTAL and pending.kind is AnswerKind.BIND)):
             break
         if pending.running is not None:
             other = place and first.makes and (pending.opens is None or pending.opens.statement is not first.makes)

@@ -137,6 +137,16 @@ def test_a_describe_of_a_portal_that_fails_fails_its_execute() -> None:
     assert told(talk) == [("SELECT a", "error", "25P02")]
 
 
+def test_a_describe_of_a_portal_that_is_gone_by_then_fails_nothing_behind_it() -> None:
+    """The gate hears of that after it was sent."""
+    talk = talking()
+    talk.client(
+        parse("", "SELECT a"), bind("p", ""), sync(), describe_portal("p"), parse("", "SELECT b"), run(), sync()
+    )
+    talk.server(PARSED, BOUND, READY, error("34000"), READY)
+    assert sorted(told(talk)) == [("SELECT a", "unexecuted", ""), ("SELECT b", "skipped", "")]
+
+
 def test_it_fails_the_transaction_that_it_is_in() -> None:
     talk = talking()
     talk.client(query("BEGIN")).server(complete("BEGIN"), READY_FAILED.replace(b"E", b"T"))

@@ -219,6 +219,18 @@ def test_what_was_on_its_way_to_a_savepoint_and_to_its_commit_may_have_committed
     assert outcomes(one)[-1] == ("transaction", 1, "unknown", "")
 
 
+def test_what_was_never_sent_has_not_failed_the_transaction_before_it() -> None:
+    """Its record was still being written when the client left."""
+    ends = {"COMMIT": replace(allow("COMMIT"), verbs=("commit",), ends="last")}
+    one = Conversation({"INSERT 1": allow("INSERT 1", writes=True), **ends}, on_failure="block")
+    one.client(query("BEGIN")).server(complete("BEGIN"), READY_IN).durable()
+    one.client(query("COMMIT"))
+    one.client(query("INSERT 1"))
+    one.did(one.session.client_closed())
+    assert outcomes(one)[-2:] == [(2, "unknown", 0, "", 1), ("transaction", 1, "unknown", "")]
+    assert (3, "error", 0, "57014", None) in outcomes(one)
+
+
 @pytest.mark.parametrize("text", ["CALL p()", "DO $$ $$"])
 def test_what_may_commit_on_its_way_may_have(text: str) -> None:
     one = talk(text)
