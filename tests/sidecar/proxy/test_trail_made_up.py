@@ -37,7 +37,7 @@ def server(open_directory: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("more", ["", MASKED], ids=["plain", "masked"])
 @pytest.mark.parametrize("on_failure", ["continue", "block"])
-@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 200), marks=pytest.mark.soak)], ids=str)
+@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 200), marks=pytest.mark.soak)], ids=str)
 async def test_made_up(start: Start, server: EmbeddedPostgres, on_failure: str, more: str, seeds: range) -> None:
     gate = await start(server, governed=True, on_failure=on_failure, more=more)
     for seed in seeds:
