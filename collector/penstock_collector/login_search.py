@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
+from penstock_collector.lookup import LookedFor, Table, came_late, contains, match_expression, place_path
 from penstock_collector.store.arrivals import RECEIVED
 
 
@@ -35,7 +35,7 @@ class LoginFilters(LookedFor):
     def conditions(self) -> tuple[list[str], dict[str, Any]]:
         """SQL on `logins r`, except for `q`."""
         wanted = {
-            "identity": "instr(lower(r.identity || char(10) || r.claimed), lower(:identity)) > 0",
+            "identity": contains("r.identity || char(10) || r.claimed", "identity", self.identity),
             "outcome": "r.outcome = :outcome",
             "address": "substr(r.address, 1, length(:address)) = :address",
             "stream": "r.stream = (SELECT id FROM streams WHERE name = :stream)",

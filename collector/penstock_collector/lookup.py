@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
+from penstock_collector.store.database import FOLDED
+
 MOST_ROWS = 500
 # So many matches of a text are put in the order of their time.
 MOST_IN_ORDER = 50_000
@@ -79,6 +81,13 @@ def as_moment(name: str, value: str) -> str:
     except (ValueError, OverflowError):
         raise BadFilter(f"{name} is a time such as 2026-11-25T09:00:00Z, not {value!r}") from None
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def contains(column: str, name: str, wanted: str) -> str:
+    """SQL: what is wanted, the value of that name, is part of the column, in any case."""
+    # SQLite's own knows that of ASCII alone, and is faster.
+    folded = "lower" if wanted.isascii() else FOLDED
+    return f"instr({folded}({column}), {folded}(:{name})) > 0"
 
 
 def match_expression(words: str) -> str:

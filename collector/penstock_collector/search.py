@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from penstock_collector.form_search import Wanted, latest
-from penstock_collector.lookup import LookedFor, Page, Table, came_late, cursor, match_expression, place_path
+from penstock_collector.lookup import LookedFor, Page, Table, came_late, contains, cursor, match_expression, place_path
 from penstock_collector.statement_links import Links, ends_of, links
 from penstock_collector.store import record
 from penstock_collector.store.arrivals import RECEIVED
@@ -53,24 +53,31 @@ class Filters(LookedFor):
         values["match"] = match_expression(self.q)
         for name in ("since", "until"):
             values[name] = counted(values[name]) if values[name] else None
-        return [sql for name, sql in (_OF_FORM | _OF_EACH).items() if getattr(self, name)], values
+        return [*self._of_form(), *self._of_each()], values
 
     def wanted(self) -> Wanted:
         """The same, by forms."""
         _, values = self.conditions()
-        of_form = [sql for name, sql in _OF_FORM.items() if getattr(self, name)]
-        of_each = [sql for name, sql in _OF_EACH.items() if getattr(self, name)]
-        return Wanted(of_form, of_each, values, is_narrow=bool(self.session or self.request))
+        narrow = bool(self.session or self.request)
+        return Wanted(self._of_form(), self._of_each(), values, is_narrow=narrow)
+
+    def _of_form(self) -> list[str]:
+        conditions = {"identity": contains("r.identity", "identity", self.identity), **_OF_FORM}
+        return [sql for name, sql in conditions.items() if getattr(self, name)]
+
+    def _of_each(self) -> list[str]:
+        return [sql for name, sql in _OF_EACH.items() if getattr(self, name)]
 
 
 _OF_FORM = {
-    "identity": "instr(lower(r.identity), lower(:identity)) > 0",
     "decision": "r.decision = :decision",
     "verb": "instr(r.verbs, char(10) || lower(:verb) || char(10)) > 0",
     "relation": "instr(r.relations, :relation_key) > 0",
 }
 _OF_EACH = {
-    "request": "r.request = :request",
+    # One of several stands between line feeds. What has none is not in the index.
+    "request": """r.id IN (SELECT id FROM statements WHERE request <> '' AND (request = :request
+        OR (request >= char(10) AND request < char(11) AND instr(request, char(10) || :request || char(10)) > 0)))""",
     "stream": "r.stream = (SELECT id FROM streams WHERE name = :stream)",
     "session": "r.session_id IN (SELECT id FROM sessions WHERE name = :session)",
     "since": "r.time >= :since",
@@ -106,8 +113,8 @@ class StatementRecord:
     bytes: int | None
     duration_us: int | None
     sqlstate: str | None
-    # The request for approval that it was held by, or that gave the access by which it ran; "" if there is none.
-    request: str
+    # The requests for approval that it was held by, or that gave the access by which it ran.
+    requests: tuple[str, ...]
     # Of one that told no outcome, why none is to be expected.
     unknown: str
     # When it arrived; Unix time.
@@ -127,8 +134,9 @@ class StatementRecord:
         return place_path(self.stream, self.seq)
 
     def document(self) -> dict[str, object]:
-        """For JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """For JSON. `request` is the first of them, for who knows of no more."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**told, "request": next(iter(self.requests), "")}
 
 
 _COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
@@ -136,7 +144,7 @@ _COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r
     r.bytes, r.duration_us, r.sqlstate, r.request,
     CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END,
     {RECEIVED}"""
-_LISTS = (11, 12, 13)
+_LISTS = (11, 12, 13, 24)
 
 
 _TIME = 6

@@ -67,6 +67,29 @@ async def test_a_limit_that_was_exceeded_while_it_ran_is_found(client: Any, send
         assert (found["policy"], found["rule"], found["result"]) == ("careful", "guardrails.maxRowsChanged", "denied")
 
 
+@pytest.mark.parametrize("word", ["ŽOFIE", "žofie", "Žofie", "GRÖSSE", "größe", "GRÖẞE", "zofie"])
+async def test_an_identity_is_found_in_any_case_of_any_script(client: Any, sender: Any, word: str) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1, identity={"name": "person:ŽOFIE Größe"}))
+    assert len(await client.search(urlencode({"identity": word}))) == (word != "zofie")
+
+
+@pytest.mark.parametrize("told", ["statement", "whole"])
+async def test_each_request_that_a_statement_ran_by_finds_it(client: Any, sender: Any, told: str) -> None:
+    """Several rules may hold it, and several accesses last, of which one is an emergency."""
+    approvals = [{"policy": "web", "rule": f"approvals[{one}]", "request": f"r-{one}"} for one in (1, 2)]
+    access = [{"policy": "glass", "request": "r-3", "until": "2026-11-28T10:00:00Z", "breakGlass": True}]
+    make = getattr(sender, told)
+    alone = make(2, approvals=approvals[:1])
+    await client.send(sender.seal(OPEN) + make(1, approvals=approvals, access=access) + alone + make(3))
+    found = {name: await client.search(f"request={name}") for name in ("r-1", "r-2", "r-3", "r-", "-1", "r-4")}
+    numbers = {name: "".join(one["statement"] for one in each) for name, each in found.items()}
+    assert numbers == {"r-1": "12", "r-2": "1", "r-3": "1", "r-": "", "-1": "", "r-4": ""}
+    assert [one["requests"] for one in found["r-1"]] == [["r-1", "r-2", "r-3"], ["r-1"]]
+    assert [one["request"] for one in found["r-1"]] == ["r-1", "r-1"]
+    page = (await client.get("/?request=r-3")).text
+    assert all(f">{name}<" in page for name in ("r-1", "r-2", "r-3"))
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

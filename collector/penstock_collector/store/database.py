@@ -23,6 +23,10 @@ _STEPS = {
 }  # fmt: skip
 
 
+# Of each connection: a text such that two that differ in case alone are the same, in all scripts.
+FOLDED = "folded"
+
+
 class StoreError(RuntimeError):
     """The store cannot be used; the message is one line for the log."""
 
@@ -51,7 +55,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Transactions are begun by hand, and each connection is used by one thread at a time."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.create_function(FOLDED, 1, str.casefold, deterministic=True)
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -69,7 +69,7 @@ def _insert(
             forms.key(line.text("statement")),
             moments.counted(line.text("time")),
             forms.number(connection, form),
-            _request(event),
+            _requests(event),
             *((None,) * 6 if outcome is None else _ended(outcome)),
         ),
     )
@@ -93,7 +93,7 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
                sqlstate = ? WHERE id = ? AND outcome_seq IS NULL""",
         (changed, *_ended(outcome), statement),
     )
-    if done.rowcount and (request := _request(outcome)):
+    if done.rowcount and (request := _requests(outcome)):
         connection.execute("UPDATE statements SET request = ? WHERE id = ?", (request, statement))
     if done.rowcount and outcome.get("rule"):
         _name_rule(connection, statement, outcome)
@@ -108,11 +108,14 @@ def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str
     forms.let_go(connection, [former], [])
 
 
-def _request(event: dict[str, Any]) -> str:
-    """The request that the event names in its `approvals`, or by which its `access` lasts, "" if it names none."""
+def _requests(event: dict[str, Any]) -> str:
+    """The requests that the event names in its `approvals`, or by which its `access` lasts, as one column: each
+    between line feeds where there are several, so that one alone is found by its index.
+    """
     found = [one for field in ("approvals", "access") if isinstance(event.get(field), list) for one in event[field]]
     named = [one.get("request") for one in found if isinstance(one, dict)]
-    return next((name for name in named if isinstance(name, str)), "")
+    names = list(dict.fromkeys(name for name in named if isinstance(name, str) and name))
+    return joined(names) if len(names) > 1 else "".join(names)
 
 
 def joined(value: object) -> str:

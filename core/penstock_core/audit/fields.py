@@ -333,7 +333,7 @@ DEFINITIONS: dict[Kind, Definition] = {
                 "result", "`prepared`: for two phases, and neither is certain",
                 "commit", "rollback", "prepared", "unknown", always=True,
             ),
-            _text("sqlstate", "of an error that came when no statement was due any more: a deferred constraint's"),
+            _text("sqlstate", "of an error that is no statement's: a deferred constraint's, or of what does not exist"),
         ),
         {"kind": "transaction", "session": "9d2a", "transaction": 2, "result": "rollback", "sqlstate": "23503"},
     ),

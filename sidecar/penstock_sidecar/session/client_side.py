@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session import fastpath, in_flight, refusals
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.context_pipeline import ContextPipeline
 from penstock_sidecar.session.evidence import BYE
@@ -21,9 +21,6 @@ from penstock_sidecar.session.ticket_pipeline import SHOWN
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
-
-# Of these nothing is ever noted, so that one entry serves all.
-_DESCRIBE, _SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 
 # The type byte and the length of a message, and nothing else.
 _NO_BODY = 5
@@ -296,7 +293,12 @@ class ClientSide(ContextPipeline):
             self._run_on_the_way(statement.decision)
             self._start_statement(spot, pending, statement.decision, statement.text)
             return
-        flow.queue.append(_DESCRIBE if statement is None else Pending(AnswerKind.DESCRIBE, makes=statement))
+        if statement is not None:
+            flow.queue.append(Pending(AnswerKind.DESCRIBE, makes=statement))
+            return
+        portal = flow.portals.get(name) if kind == b"P" else None
+        waits = portal is not None and portal.running is not None
+        flow.queue.append(in_flight.OF_PORTAL if waits else in_flight.OF_NOTHING)
 
     def _close(self, spot: Spot) -> None:
         kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
@@ -322,7 +324,7 @@ class ClientSide(ContextPipeline):
             self.sync(spot)
             return
         flow.skipping = False
-        flow.queue.append(_SYNC)
+        flow.queue.append(in_flight.OF_SYNC)
 
     def _flush(self, spot: Spot) -> None:
         """Not answered."""

@@ -27,7 +27,7 @@ from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.surroundings import Surroundings
 from penstock_sidecar.session.temporary_tables import TemporaryTables
-from penstock_sidecar.session.transactions import CONTROL, Transactions, may_end
+from penstock_sidecar.session.transactions import CONTROL, Transactions
 from penstock_sidecar.wire.messages import ErrorFields
 
 _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
@@ -153,7 +153,7 @@ class Flow(Outgoing):
         running.ended = True
         if running.denied and result != "unknown":
             result = "denied"
-        if result not in _NOT_RUN and not running.transaction:
+        if not (result in _NOT_RUN or running.transaction or running.unsent):
             running.transaction = self.transactions.ran(ok=result == "ok", failed=result in ("error", "denied"))
         if self.evidence is not None:
             self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))
@@ -221,13 +221,14 @@ class Flow(Outgoing):
             self.asked.fail(sqlstate)
         if self.counted is not None and not self.counting:
             self.counted.skipped = not self.counted.owns(failed[0])
-        waiting = [] if self.recording is None else [self.recording]
-        if (running := in_flight.run_by([*failed, *waiting])) is not None:
+        waiting = () if self.recording is None else (self.recording,)
+        if (running := in_flight.run_by((*failed, *waiting))) is not None:
             running.sqlstate = sqlstate
         elif (asked := failed[0].makes) is not None:
             self._never_bound(asked, sqlstate, size)
             size = 0
-        self.undone = True
+        elif not failed[0].swallow:
+            self.transactions.failed(sqlstate)
         for pending in failed:
             if pending.moves_path:
                 self.path.answered(None)
@@ -268,11 +269,11 @@ class Flow(Outgoing):
 
     def abandon(self, delivered: int = 0) -> None:
         """Nobody will learn what came of what is in flight; of the first of it so many rows were `delivered`."""
-        certain = not any(map(may_end, self.queue))
-        for pending in self.queue:
+        on_its_way = tuple(self.queue)
+        for pending in on_its_way:
             running = pending.running
             if running is not None:
-                if pending is self.queue[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
+                if pending is on_its_way[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
                     running.rows += delivered
                 # A server that ends the session may say why first.
                 self.finish(running, "error" if running.sqlstate else "unknown")
@@ -282,7 +283,7 @@ class Flow(Outgoing):
         for portal in self.portals.values():
             if portal.running is not None:
                 self.finish(portal.running, "unexecuted")
-        self.transactions.lost(certain=certain)
+        self.transactions.lost(on_its_way)
         self.record_ends()
 
     def transaction_ended(self) -> None:

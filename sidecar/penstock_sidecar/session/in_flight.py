@@ -34,6 +34,8 @@ class AnswerKind(IntEnum):
     COPY_END = 8
 
 
+# Messages that are about one statement; without that, about one that does not exist.
+_OF_ONE = frozenset({AnswerKind.BIND, AnswerKind.EXECUTE})
 # Messages by which a statement runs, if only its planning does.
 RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
 
@@ -69,6 +71,8 @@ class StatementRun:
     ended: bool = False
     # What it has yet to make and to give up in SQL; None: nothing.
     names: NamesToCome | None = None
+    # The session ended before it was sent: it failed nothing of the transaction that it was to be part of.
+    unsent: bool = False
     # The ticket that it was answered with.
     ticket: str = ""
     # The transaction that it ran in; 0: it has not run.
@@ -130,6 +134,11 @@ class Pending:
     moves_path: bool = False
     # How many rows an Execute asks for; 0: all.
     asked: int = 0
+
+
+# Of these nothing is ever noted, so that one entry serves all: a Describe of a portal that waits to be executed, one of
+# what no statement on record is waiting for, and a Sync.
+OF_PORTAL, OF_NOTHING, OF_SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 
 
 @dataclass(slots=True)
@@ -256,8 +265,10 @@ def run_by(failed: Sequence[Pending]) -> StatementRun | None:
     record. A Parse that fails, or a Bind, fails the Execute that was to follow it.
     """
     first = failed[0]
+    if first is OF_NOTHING or (first.kind in _OF_ONE and first.running is None and not first.swallow):
+        return None
     for place, pending in enumerate(failed):
-        if place and pending.kind is first.kind:
+        if place and (pending.kind is first.kind or (first is OF_PORTAL and pending.kind is AnswerKind.BIND)):
             break
         if pending.running is not None:
             other = place and first.makes and (pending.opens is None or pending.opens.statement is not first.makes)

@@ -268,7 +268,7 @@ class Running:
         flow = self.flow
         for pending in self.client.unsent():
             if pending.running is not None:
-                pending.running.sqlstate = pending.running.sqlstate or "57014"
+                pending.running.sqlstate, pending.running.unsent = pending.running.sqlstate or "57014", True
             flow.skip(pending, recorded=True)
         self.client.awaiting_durability = None
         self.client.abandon_held()

@@ -6,6 +6,7 @@ no event of its own. What a transaction's end means for names and the catalog is
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +14,8 @@ from penstock_sidecar.session.in_flight import AnswerKind, Pending
 
 # Verbs after which the transaction's state is another.
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
+# Besides, what may commit on the way, outside of a block.
+_MAY_END = CONTROL | {"call", "do"}
 End = Literal["commit", "rollback", "prepared", "unknown"]
 _ENDS: dict[bytes, End] = {b"COMMIT": "commit", b"PREPARE TRANSACTION": "prepared"}
 _BEGINS = frozenset({b"BEGIN", b"START TRANSACTION"})
@@ -49,7 +52,10 @@ class Transactions:
 
     def failed(self, sqlstate: str) -> None:
         """Something failed that is no statement's: what was put off until the end, by then."""
-        self._failed, self._late = True, sqlstate
+        if not self._failed:
+            # Whatever comes behind the first error fails because of it.
+            self._late = sqlstate
+        self._failed = True
 
     def completed(self, tag: bytes, *, ends: bool) -> None:
         """The server completed something with this tag, which ends the transaction if that is what it is for."""
@@ -67,10 +73,14 @@ class Transactions:
         else:
             # Also where the block began by something that nobody has read.
             self._block = True
+        if status == b"T":
+            # What failed was undone, back to a savepoint: the rest may commit.
+            self._failed, self._late = False, ""
 
-    def lost(self, *, certain: bool) -> None:
-        """The session is over; `certain`: nothing is on its way that could have ended the transaction."""
-        self._end("rollback" if certain or self._failed else "unknown")
+    def lost(self, on_its_way: Collection[Pending]) -> None:
+        """The session is over; nobody will learn what came of what was on its way."""
+        certain = not any(map(may_end, on_its_way)) or (self._failed and not any(map(_may_recover, on_its_way)))
+        self._end("rollback" if certain else "unknown")
 
     def _end(self, result: End) -> None:
         tells = self._block or self._done > 1 or (result != "commit" and self._done > 0)
@@ -84,5 +94,13 @@ class Transactions:
 def may_end(pending: Pending) -> bool:
     """Whether what is in flight may have ended the transaction well."""
     if pending.kind is AnswerKind.EXECUTE:
-        return pending.decision is None or not CONTROL.isdisjoint(pending.decision.verbs)
+        return pending.decision is None or not _MAY_END.isdisjoint(pending.decision.verbs)
     return pending.kind in (AnswerKind.QUERY, AnswerKind.SYNC)
+
+
+def _may_recover(pending: Pending) -> bool:
+    """Whether what is in flight may have gone back to a savepoint, from where an aborted transaction goes on."""
+    parts = () if pending.decision is None else pending.decision.recorded
+    return pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE) and any(
+        "rollback" in part.verbs and not part.ends for part in parts
+    )

@@ -130,7 +130,7 @@ def _statements(text: str) -> tuple[str, ...]:
 
 def _plain(text: str) -> str:
     """Values are numbered through the whole text that a statement came in."""
-    return _NUMBERED.sub("$", text).rstrip("; ")
+    return _NUMBERED.sub("$", text).strip("; ")
 
 
 def told(events: Iterable[dict[str, Any]], applications: Collection[str] = ()) -> Sessions[Told]:
@@ -202,11 +202,18 @@ def _compared(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
 def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
     # The server never saw those that were skipped, runs nothing at a Bind, and does not log what is no statement.
     left = [one for one in trail if one.result not in ("skipped", "unexecuted") and (one.text or one.verbs)]
+    return _in_turn(session, left)
+
+
+def _in_turn(session: Sequence[Ran], left: Sequence[Told]) -> _Compared:
     agree = 0
-    for one in session:
+    for place, one in enumerate(session):
         if not one.texts:
-            # Where a Describe fails, the log does not say of what.
-            left = left[bool(one.sqlstate and left and left[0].sqlstate == one.sqlstate) :]
+            # Where a Describe fails, the log does not say of what; nor whether it was of anything.
+            if one.sqlstate and left and left[0].sqlstate == one.sqlstate:
+                rest = session[place + 1 :]
+                behind = max(_in_turn(rest, left[1:]), _in_turn(rest, left), key=lambda one: (not one.words, one))
+                return _Compared(behind.agree, agree + behind.statements, behind.words)
             continue
         count = len(one.texts)
         if one.sqlstate:

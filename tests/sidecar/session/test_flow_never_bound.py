@@ -21,7 +21,7 @@ from tests.sidecar.session.conversation import (
     sync,
 )
 
-from penstock_sidecar.wire.messages import FLUSH, describe_statement, parse, query
+from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, describe_statement, execute, parse, query
 
 
 def told(talk: Conversation) -> list[tuple[str, str, str]]:
@@ -98,6 +98,53 @@ def test_a_describe_of_what_does_not_exist_is_about_no_statement() -> None:
     talk = talking()
     talk.client(describe_statement("nothing"), sync()).server(error("26000"), READY)
     assert talk.events == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sqlstate"),
+    [
+        (execute("nothing"), "34000"),
+        (bind("", "nothing"), "26000"),
+        (describe_portal("nothing"), "34000"),
+        (describe_statement("nothing"), "26000"),
+    ],
+    ids=["execute", "bind", "describe of a portal", "describe of a statement"],
+)
+@pytest.mark.parametrize("on_failure", ["continue", "block"])
+class TestWhatDoesNotExist:
+    """A message about it is no statement's, wherever it comes in a pipeline."""
+
+    def test_what_comes_behind_it_was_skipped(self, on_failure: str, wrong: bytes, sqlstate: str) -> None:
+        talk = talking(on_failure)
+        talk.client(wrong, parse("", "SELECT a"), run(), sync()).server(error(sqlstate), READY)
+        assert told(talk) == [("SELECT a", "skipped", "")]
+
+    def test_what_ran_before_it_is_undone(self, on_failure: str, wrong: bytes, sqlstate: str) -> None:
+        talk = talking(on_failure)
+        talk.client(parse("", "SELECT a"), run(), wrong, sync())
+        talk.server(PARSED, BOUND, ROW, complete("SELECT 1"), error(sqlstate), READY)
+        assert told(talk) == [("SELECT a", "ok", "")]
+        assert [(one["result"], one["sqlstate"]) for one in talk.events if one["kind"] == "transaction"] == [
+            ("rollback", sqlstate)
+        ]
+
+
+def test_a_describe_of_a_portal_that_fails_fails_its_execute() -> None:
+    """The transaction was aborted before, say."""
+    talk = talking()
+    talk.client(parse("", "SELECT a"), bind("", ""), describe_portal(""), execute(""), sync())
+    talk.server(PARSED, BOUND, error("25P02"), READY_FAILED)
+    assert told(talk) == [("SELECT a", "error", "25P02")]
+
+
+def test_a_describe_of_a_portal_that_is_gone_by_then_fails_nothing_behind_it() -> None:
+    """The gate hears of that after it was sent."""
+    talk = talking()
+    talk.client(
+        parse("", "SELECT a"), bind("p", ""), sync(), describe_portal("p"), parse("", "SELECT b"), run(), sync()
+    )
+    talk.server(PARSED, BOUND, READY, error("34000"), READY)
+    assert sorted(told(talk)) == [("SELECT a", "unexecuted", ""), ("SELECT b", "skipped", "")]
 
 
 def test_it_fails_the_transaction_that_it_is_in() -> None:

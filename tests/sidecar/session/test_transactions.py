@@ -199,6 +199,63 @@ def test_what_may_have_committed_is_unknown() -> None:
     assert outcomes(one)[-2:] == [(2, "unknown", 0, "", 1), ("transaction", 1, "unknown", "")]
 
 
+def failed_in_a_block(*texts: str) -> Conversation:
+    one = talk("BEGIN", "SAVEPOINT s", "SELECT 1/0", *texts)
+    one.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
+    one.client(query("SAVEPOINT s")).server(complete("SAVEPOINT"), READY_IN)
+    return one.client(query("SELECT 1/0")).server(error("22012"), READY_FAILED)
+
+
+def test_what_failed_and_went_back_to_a_savepoint_may_have_committed() -> None:
+    one = failed_in_a_block("ROLLBACK TO s", "COMMIT")
+    one.client(query("ROLLBACK TO s")).server(complete("ROLLBACK"), READY_IN)
+    one.client(query("COMMIT")).did(one.session.server_closed())
+    assert outcomes(one)[-2:] == [(5, "unknown", 0, "", 1), ("transaction", 1, "unknown", "")]
+
+
+def test_what_was_on_its_way_to_a_savepoint_and_to_its_commit_may_have_committed() -> None:
+    one = failed_in_a_block("ROLLBACK TO s; COMMIT")
+    one.client(query("ROLLBACK TO s; COMMIT")).did(one.session.server_closed())
+    assert outcomes(one)[-1] == ("transaction", 1, "unknown", "")
+
+
+def test_what_was_never_sent_has_not_failed_the_transaction_before_it() -> None:
+    """Its record was still being written when the client left."""
+    ends = {"COMMIT": replace(allow("COMMIT"), verbs=("commit",), ends="last")}
+    one = Conversation({"INSERT 1": allow("INSERT 1", writes=True), **ends}, on_failure="block")
+    one.client(query("BEGIN")).server(complete("BEGIN"), READY_IN).durable()
+    one.client(query("COMMIT"))
+    one.client(query("INSERT 1"))
+    one.did(one.session.client_closed())
+    assert outcomes(one)[-2:] == [(2, "unknown", 0, "", 1), ("transaction", 1, "unknown", "")]
+    assert (3, "error", 0, "57014", None) in outcomes(one)
+
+
+@pytest.mark.parametrize("text", ["CALL p()", "DO $$ $$"])
+def test_what_may_commit_on_its_way_may_have(text: str) -> None:
+    one = talk(text)
+    one.client(parse("", "INSERT 1"), run(), parse("", text), run())
+    one.server(PARSED, BOUND, complete("INSERT 0 1"), PARSED, BOUND)
+    one.did(one.session.server_closed())
+    assert outcomes(one)[-1] == ("transaction", 1, "unknown", "")
+
+
+@pytest.mark.parametrize("text", ["COMMIT", "ROLLBACK", "ROLLBACK AND CHAIN; SELECT 1"])
+def test_what_failed_has_not_committed_whatever_was_on_its_way(text: str) -> None:
+    one = failed_in_a_block(text)
+    one.client(query(text)).did(one.session.server_closed())
+    assert outcomes(one)[-1] == ("transaction", 1, "rollback", "")
+
+
+def test_the_error_that_ended_a_transaction_is_the_first_of_it() -> None:
+    one = talk("BEGIN", "ROLLBACK")
+    one.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
+    one.client(execute("nothing"), sync()).server(error("34000"), READY_FAILED)
+    one.client(bind("", "nothing"), sync()).server(error("26000"), READY_FAILED)
+    one.client(query("ROLLBACK")).server(complete("ROLLBACK"), READY)
+    assert outcomes(one)[-1] == ("transaction", 1, "rollback", "34000")
+
+
 def test_a_pipeline_whose_sync_is_not_answered_may_have_committed() -> None:
     one = Conversation()
     one.client(parse("", "INSERT 1"), run(), sync()).server(PARSED, BOUND, complete("INSERT 0 1"))
