@@ -7,12 +7,14 @@ Only its tag tells, in the order of the text. How many rows it had is `server_si
 from __future__ import annotations
 
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.in_flight import Pending, StatementRun
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun
 from penstock_sidecar.session.kept_names import ByKeptName
 
 # Tags of what ends a transaction, or begins one.
 _TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION")
 _ENDS = frozenset({b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION"})
+# Of what may commit by itself, where it came in a message of its own.
+_COMMITTING = frozenset({b"CALL", b"DO"})
 
 
 def note(flow: Flow, tag: bytes, head: Pending) -> None:
@@ -24,6 +26,8 @@ def note(flow: Flow, tag: bytes, head: Pending) -> None:
         _recorded(flow, tag, head)
         if tag in _ENDS:
             flow.contexts.completed(head.decision)
+    elif tag in _COMMITTING and head.kind is AnswerKind.EXECUTE:
+        flow.transactions.parted()
     elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
         _given_up(flow, tag, head.running)
 

@@ -38,11 +38,13 @@ class Transactions:
     number: int = 1
     # Those that ended and are to be recorded.
     ended: list[Ended] = field(default_factory=list)
-    # A BEGIN opened the present one; how many of its statements succeeded; whether anything of it failed.
+    # A BEGIN opened the present one; how many of its statements succeeded; whether anything of it failed, and by what
+    # that is no statement's; whether a part of it may be committed already.
     _block: bool = False
     _done: int = 0
     _failed: bool = False
     _late: str = ""
+    _parted: bool = False
 
     def ran(self, *, ok: bool, failed: bool) -> int:
         """A statement has run, or failed, or neither is known; the transaction that it ran in."""
@@ -56,6 +58,10 @@ class Transactions:
             # Whatever comes behind the first error fails because of it.
             self._late = sqlstate
         self._failed = True
+
+    def parted(self) -> None:
+        """A CALL or DO in a pipeline has succeeded, which commits on the way if it wants to, outside of a block."""
+        self._parted = not self._block
 
     def completed(self, tag: bytes, *, ends: bool) -> None:
         """The server completed something with this tag, which ends the transaction if that is what it is for."""
@@ -83,12 +89,14 @@ class Transactions:
         self._end("rollback" if certain else "unknown")
 
     def _end(self, result: End) -> None:
+        if self._parted and result == "rollback":
+            result = "unknown"
         tells = self._block or self._done > 1 or (result != "commit" and self._done > 0)
         if tells:
             self.ended.append(Ended(self.number, result, self._late))
         if tells or self._done or self._failed:
             self.number += 1
-        self._block, self._done, self._failed, self._late = False, 0, False, ""
+        self._block, self._done, self._failed, self._late, self._parted = False, 0, False, "", False
 
 
 def may_end(pending: Pending) -> bool:

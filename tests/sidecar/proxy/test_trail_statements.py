@@ -21,6 +21,8 @@ SET ROLE penstock;
 CREATE SEQUENCE told.numbers;
 CREATE TABLE told.people (id int PRIMARY KEY, email text, n int DEFAULT 0);
 CREATE TABLE told.pets (id int, owner int REFERENCES told.people DEFERRABLE INITIALLY DEFERRED);
+CREATE PROCEDURE told.halfway() LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO told.pets VALUES (1, 1); COMMIT; END $$;
 INSERT INTO told.people SELECT i, 'x' || i || '@example.com' FROM generate_series(1, 100) i;
 """
 MASKS = "  masks: [{columns: ['told.people.email'], with: {hash: {}}}]\n"
@@ -105,6 +107,21 @@ async def test_each_statement_has_its_own_outcome(
 ) -> None:
     outcomes = sum(len(one) == 3 for one in found)
     assert await told(*gated, sent, outcomes) == found
+
+
+async def test_what_a_procedure_committed_is_not_told_as_undone(
+    gated: tuple[Running, Raw], old_or_new_shop: EmbeddedPostgres
+) -> None:
+    gate, raw = gated
+    # The names that it is called by are as they are for all: what it does is vouched for.
+    gate.write_resources(
+        host="127.0.0.1", port=old_or_new_shop.port, allow="select, insert", on_failure="continue",
+        more="  allowFunctions: ['told.halfway']\n",
+    )  # fmt: skip
+    gate.proxy.source.poll()
+    sent = b"".join(parse("", one) + bind() + execute("") for one in ("CALL told.halfway()", "SELECT 1/0")) + SYNC
+    assert await told(gate, raw, sent, 2) == [("ok", 0, ""), ("error", 0, "22012"), ("unknown", "")]
+    assert old_or_new_shop.psql("SELECT id FROM told.pets", dbname="shop").split() == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,31 @@ def test_what_may_commit_on_its_way_may_have(text: str) -> None:
     assert outcomes(one)[-1] == ("transaction", 1, "unknown", "")
 
 
+@pytest.mark.parametrize(("text", "tag"), [("CALL p()", "CALL"), ("DO $$ $$", "DO")])
+def test_a_part_of_a_pipeline_may_be_committed_where_the_rest_is_undone(text: str, tag: str) -> None:
+    one = talk(text, "BEGIN", "ROLLBACK")
+    fails = parse("", "SELECT 1/0"), run(), sync()
+    one.client(parse("", text), run(), *fails)
+    one.server(PARSED, BOUND, complete(tag), PARSED, BOUND, error("22012"), READY)
+    assert outcomes(one)[-1] == ("transaction", 1, "unknown", "")
+    # The next one is of its own. In a block it can't commit.
+    one.client(parse("", "INSERT 1"), run(), *fails)
+    one.server(PARSED, BOUND, complete("INSERT 0 1"), PARSED, BOUND, error("22012"), READY)
+    assert outcomes(one)[-1] == ("transaction", 2, "rollback", "")
+    one.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
+    one.client(parse("", text), run(), *fails)
+    one.server(PARSED, BOUND, complete(tag), PARSED, BOUND, error("22012"), READY_FAILED)
+    one.client(query("ROLLBACK")).server(complete("ROLLBACK"), READY)
+    assert outcomes(one)[-1] == ("transaction", 3, "rollback", "")
+
+
+def test_nothing_of_a_text_of_several_is_committed_on_the_way() -> None:
+    text = "CALL p(); SELECT 1/0"
+    one = talk(text)
+    one.client(query(text)).server(complete("CALL"), error("22012"), READY)
+    assert outcomes(one)[-1] == ("transaction", 1, "rollback", "")
+
+
 @pytest.mark.parametrize("text", ["COMMIT", "ROLLBACK", "ROLLBACK AND CHAIN; SELECT 1"])
 def test_what_failed_has_not_committed_whatever_was_on_its_way(text: str) -> None:
     one = failed_in_a_block(text)
