@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from penstock_cli.failures import Unusable
+from penstock_core.audit import pem
 from penstock_core.audit.checkpoint_series import Checkpoints, gather
 
 # Of a hundred thousand streams; a larger file is none of ours.
@@ -45,13 +44,8 @@ def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
 
 def _key(file: Path) -> Ed25519PublicKey:
     try:
-        key = load_pem_public_key(file.read_bytes())
+        return pem.public_key(file.read_bytes())
     except OSError as error:
         raise Unusable(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise Unusable(
-            f"{file} is no public key in PEM; openssl pkey -in KEY -pubout makes it of a private one"
-        ) from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise Unusable(f"{file} is no Ed25519 key")
-    return key
+    except pem.PemError as error:
+        raise Unusable(f"{file} is {error}; openssl pkey -in KEY -pubout makes one of a private key") from None

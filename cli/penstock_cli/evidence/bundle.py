@@ -12,11 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from penstock_cli.failures import Unusable
+from penstock_core.audit import pem
 
 _SUMS = "SHA256SUMS"
 
@@ -58,14 +57,11 @@ class Bundle:
 def signing_key(file: Path) -> Ed25519PrivateKey:
     """The Ed25519 key in a PEM file. Raises Unusable."""
     try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
+        return pem.private_key(file.read_bytes())
     except OSError as error:
         raise Unusable(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Unusable(f"{file} is no private key in PEM without a password") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Unusable(f"{file} is no Ed25519 key; openssl genpkey -algorithm ed25519 makes one")
-    return key
+    except pem.PemError as error:
+        raise Unusable(f"{file} is {error}; openssl genpkey -algorithm ed25519 makes one") from None
 
 
 def _sha256(file: Path) -> str:

@@ -13,9 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.checkpoints.alarm import CheckpointAlarm
@@ -27,6 +25,7 @@ from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import checkpoints
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.writer import Writer
+from penstock_core.audit import pem
 from penstock_core.audit.event import OWN
 
 _log = structlog.get_logger(__name__)
@@ -129,11 +128,8 @@ def _place(settings: CheckpointSettings, beside: Path) -> Place:
 
 def _read_key(file: Path) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
+        return pem.private_key(file.read_bytes())
     except OSError as error:
         raise SigningKeyError(f"the key of checkpoints {file} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SigningKeyError(f"{file} is no private key in PEM without a password; {_MAKE}") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SigningKeyError(f"{file} is no Ed25519 key; {_MAKE}")
-    return key
+    except pem.PemError as error:
+        raise SigningKeyError(f"{file} is {error}; {_MAKE}") from None
