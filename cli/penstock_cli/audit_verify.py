@@ -34,19 +34,7 @@ STATUS = {Verdict.INTACT: 0, Verdict.INCOMPLETE: 3, Verdict.FAULTY: 1}
     type=click.File("rb"),
     help="Where the streams ended before, as `penstock audit heads` has saved it.",
 )
-@click.option(
-    "--checkpoints",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with signed checkpoints, copied before the export was made (docs/verify.md).",
-)
-@click.option(
-    "--key",
-    "keys",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The public key of the checkpoints (PEM); several times where it was replaced.",
-)
-@click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
+@checkpoint_files.options
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON (docs/verify.md).")
 def command(
     file: IO[bytes] | None,
@@ -66,11 +54,9 @@ def command(
     is missing, 3 if all that is missing is declared, 1 if something is wrong, 2 if it could not be checked. Without
     --checkpoints or --heads it cannot be seen that an export was written anew.
     """
-    if bool(keys) != (checkpoints is not None):
-        raise click.UsageError("--checkpoints and --key come together: what is signed needs the key that signed it")
-    noted = {head.stream: head for head in _heads(heads)} if heads is not None else {}
     # Before the export, which goes on meanwhile.
-    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial) if checkpoints is not None else None
+    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial)
+    noted = {head.stream: head for head in _heads(heads)} if heads is not None else {}
     if file is not None:
         report = _report(export_lines.of_file(file), noted, signed, stream, partial=partial)
     else:

@@ -5,8 +5,9 @@ What doesn't belong: what is in them (`penstock_core.audit.checkpoint`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,8 +20,34 @@ from penstock_core.audit.checkpoint_series import Checkpoints, gather
 _MOST_BYTES = 64 * 1024 * 1024
 
 
-def gathered(directory: Path, keys: Sequence[Path], *, partial: bool) -> Checkpoints:
-    """All in the directory and below it. Raises ClickException where they can't be read."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def options(command: F) -> F:
+    """The options that say what an export is held against, and whether it may be a part."""
+    for option in (
+        click.option(
+            "--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention."
+        ),
+        click.option(
+            "--key", "keys", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+            help="The public key of the checkpoints (PEM); several times where it was replaced.",
+        ),
+        click.option(
+            "--checkpoints", type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="A directory with signed checkpoints, copied before the export was made (docs/verify.md).",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def gathered(directory: Path | None, keys: Sequence[Path], *, partial: bool) -> Checkpoints | None:
+    """All in the directory and below it; None without one. Raises ClickException where they can't be read or used."""
+    if bool(keys) != (directory is not None):
+        raise click.UsageError("--checkpoints and --key come together: what is signed needs the key that signed it")
+    if directory is None:
+        return None
     public = [_key(file) for file in keys]
     found = gather(_files(directory), public, partial=partial)
     if not found.series and not found.found.counts:

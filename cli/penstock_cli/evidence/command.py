@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -23,9 +24,9 @@ from penstock_cli.collector_options import connect, connection
 from penstock_cli.evidence.bundle import Bundle, signing_key
 from penstock_cli.evidence.listing import Listing
 from penstock_cli.failures import Unusable
-from penstock_core.audit.export import read
+from penstock_core.audit.export import Line, read
 from penstock_core.audit.report import Report
-from penstock_core.audit.verify import verify
+from penstock_core.audit.verify import verify_lines
 from penstock_core.evidence.period import Period, PeriodError, moment
 from penstock_core.evidence.summary import Summary
 from penstock_core.evidence.tables import TABLES
@@ -34,7 +35,7 @@ from penstock_core.evidence.tables import TABLES
 _TELL_SECONDS = 1.0
 
 
-def _period(_: click.Context, __: click.Parameter, value: str) -> object:
+def _moment(_: click.Context, __: click.Parameter, value: str) -> datetime:
     try:
         return moment(value)
     except PeriodError as error:
@@ -44,21 +45,12 @@ def _period(_: click.Context, __: click.Parameter, value: str) -> object:
 @click.command("evidence")
 @click.argument("file", type=click.File("rb"), required=False)
 @connection
-@click.option("--since", required=True, callback=_period, help="The first day (UTC), such as 2026-07-01, or a time.")
-@click.option("--until", required=True, callback=_period, help="The day, or time, before which the period ends.")
+@click.option("--since", required=True, callback=_moment, help="The first day (UTC), such as 2026-07-01, or a time.")
+@click.option("--until", required=True, callback=_moment, help="The day, or time, before which the period ends.")
 @click.option(
     "--output", "-o", required=True, type=click.Path(path_type=Path), help="The folder to make; it must not be there."
 )
-@click.option(
-    "--checkpoints",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with signed checkpoints, copied before the export was made (docs/verify.md).",
-)
-@click.option(
-    "--key", "keys", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
-    help="The public key of the checkpoints (PEM); several times where it was replaced.",
-)  # fmt: skip
-@click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
+@checkpoint_files.options
 @click.option("--sign", type=click.Path(path_type=Path, dir_okay=False), help="Sign the sums with this key (PEM).")
 @click.option("--no-trail", is_flag=True, help="Leave the export itself out, which may be large.")
 def command(
@@ -72,28 +64,27 @@ def command(
     sign: Path | None,
     no_trail: bool,
     partial: bool,
-    **period: object,
+    since: datetime,
+    until: datetime,
 ) -> None:
     """Make a folder of evidence for auditors: tables of a period, the check of the trail, and the trail itself.
 
     FILE is an export (- is standard input); without it, the collector's. The folder is made whatever the check finds,
     and says so; the exit status is that of `penstock audit verify`: 0, 3 or 1, and 2 if there is no folder.
     """
-    if bool(keys) != (checkpoints is not None):
-        raise click.UsageError("--checkpoints and --key come together: what is signed needs the key that signed it")
     try:
-        within = Period(**period)  # type: ignore[arg-type]
+        within = Period(since, until)
     except PeriodError as error:
         raise click.UsageError(str(error)) from None
     key = signing_key(sign) if sign is not None else None
     # Before the export, which goes on meanwhile.
-    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial) if checkpoints is not None else None
+    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial)
     bundle = Bundle(output)
     try:
         with bundle, ExitStack() as stack:
             lines = _lines(stack, file, (url, token_file, ca_file))
             gathering = _Gathering(bundle.directory, within, keep=not no_trail)
-            report = verify(gathering.passed_on(lines), checkpoints=signed, partial=partial)
+            report = verify_lines(gathering.passed_on(lines), checkpoints=signed, partial=partial)
             gathering.finish(report, signed=key is not None)
             if checkpoints is not None:
                 _copy(checkpoints, keys, bundle.directory / "checkpoints")
@@ -133,18 +124,20 @@ class _Gathering:
         self._scratch = self.directory / "rows.unfinished"
         self._listing = Listing(self._scratch)
 
-    def passed_on(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The same lines."""
+    def passed_on(self, lines: Iterable[bytes]) -> Iterator[Line]:
+        """What each line is."""
         count, told = 0, time.monotonic()
         with ExitStack() as stack:
             trail = stack.enter_context(self._trail()) if self.keep else None
             for line in lines:
                 if trail is not None:
                     trail.write(line + b"\n")
-                if isinstance(event := read(line), dict):
-                    self._listing.add(self._summary.take(event))
-                yield line
                 count += 1
+                if line == b"":
+                    continue
+                if isinstance(found := read(line), dict):
+                    self._listing.add(self._summary.take(found))
+                yield found
                 if sys.stderr.isatty() and time.monotonic() > told + _TELL_SECONDS:
                     told = time.monotonic()
                     click.echo(f"\r{count:,} lines of the trail", err=True, nl=False)

@@ -30,13 +30,26 @@ def verify(
     `heads` and `checkpoints` are what was noted elsewhere; `partial`: streams may begin late; `only`: no other stream.
     Streams may be mixed, each in its own order. Whatever the lines are, every stream gets its verdict.
     """
+    return verify_lines(
+        (read(line) for line in lines if line != b""), heads, checkpoints=checkpoints, partial=partial, only=only
+    )
+
+
+def verify_lines(
+    lines: Iterable[Line],
+    heads: Mapping[str, Head] | None = None,
+    *,
+    checkpoints: Checkpoints | None = None,
+    partial: bool = False,
+    only: str = "",
+) -> Report:
+    """The same of lines that somebody has read, who does more with them."""
     promises = checkpoints.promises if checkpoints is not None else Promises()
     for head in (heads or {}).values():
         promises.of(head.stream).add(head, "the head that was noted")
     check = _ExportCheck(promises, only, checkpoints)
     for line in lines:
-        if line != b"":
-            check.take(read(line))
+        check.take(line)
     return check.finish(partial=partial)
 
 
