@@ -13,8 +13,7 @@ from typing import IO
 import click
 
 from penstock_cli import checkpoint_files, export_lines, verify_view
-from penstock_cli.collector_options import connect, connection
-from penstock_cli.failures import Unusable
+from penstock_cli.collector_options import connection, exported
 from penstock_cli.terminal_text import json_line, one_line
 from penstock_core.audit import essentials
 from penstock_core.audit.chain import Head
@@ -57,17 +56,8 @@ def command(
     # Before the export, which goes on meanwhile.
     signed = checkpoint_files.gathered(checkpoints, keys, partial=partial)
     noted = {head.stream: head for head in _heads(heads)} if heads is not None else {}
-    if file is not None:
-        report = _report(export_lines.of_file(file), noted, signed, stream, partial=partial)
-    else:
-        try:
-            with connect(url, token_file, ca_file) as client:
-                report = _report(client.export(stream), noted, signed, stream, partial=partial)
-        except click.UsageError:
-            raise
-        except click.ClickException as error:
-            # Status 1 is for what is wrong with the trail.
-            raise Unusable(error.message) from None
+    lines = exported(url, token_file, ca_file, stream) if file is None else export_lines.of_file(file)
+    report = _report(lines, noted, signed, stream, partial=partial)
     if as_json:
         click.echo(json_line(report.document()))
     else:

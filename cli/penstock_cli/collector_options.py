@@ -5,11 +5,13 @@ What doesn't belong: talking to it (`collector_client.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from penstock_cli.failures import Unusable
 
 if TYPE_CHECKING:
     from penstock_cli.collector_client import CollectorClient
@@ -46,3 +48,15 @@ def connect(url: str | None, token_file: Path | None, ca_file: Path | None) -> C
     if not url:
         raise click.UsageError("give the collector's URL: --url or PENSTOCK_COLLECTOR_URL")
     return CollectorClient(url, token_file, ca_file)
+
+
+def exported(url: str | None, token_file: Path | None, ca_file: Path | None, stream: str = "") -> Iterator[bytes]:
+    """The lines of the collector's export, to be checked. Raises UsageError without a URL, and Unusable."""
+    try:
+        with connect(url, token_file, ca_file) as client:
+            yield from client.export(stream)
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        # Status 1 is for what is wrong with the trail.
+        raise Unusable(error.message) from None

@@ -20,7 +20,7 @@ from typing import IO
 import click
 
 from penstock_cli import audit_verify, checkpoint_files, export_lines, verify_view
-from penstock_cli.collector_options import connect, connection
+from penstock_cli.collector_options import connection, exported
 from penstock_cli.evidence.bundle import Bundle, signing_key
 from penstock_cli.evidence.listing import Listing
 from penstock_cli.failures import Unusable
@@ -81,8 +81,8 @@ def command(
     signed = checkpoint_files.gathered(checkpoints, keys, partial=partial)
     bundle = Bundle(output)
     try:
-        with bundle, ExitStack() as stack:
-            lines = _lines(stack, file, (url, token_file, ca_file))
+        with bundle:
+            lines = exported(url, token_file, ca_file) if file is None else export_lines.of_file(file)
             gathering = _Gathering(bundle.directory, within, keep=not no_trail)
             report = verify_lines(gathering.passed_on(lines), checkpoints=signed, partial=partial)
             gathering.finish(report, signed=key is not None)
@@ -95,20 +95,6 @@ def command(
     click.echo(f"evidence of {within}: {output / 'index.html'}")
     if status := audit_verify.STATUS[report.verdict]:
         raise SystemExit(status)
-
-
-def _lines(
-    stack: ExitStack, file: IO[bytes] | None, where: tuple[str | None, Path | None, Path | None]
-) -> Iterator[bytes]:
-    if file is not None:
-        yield from export_lines.of_file(file)
-        return
-    try:
-        yield from stack.enter_context(connect(*where)).export("")
-    except click.UsageError:
-        raise
-    except click.ClickException as error:
-        raise Unusable(error.message) from None
 
 
 @dataclass
