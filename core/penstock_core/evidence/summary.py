@@ -129,8 +129,8 @@ class Summary:
         self.refused_days[begun["time"][:10]] += statement.refused
         if statement.ran:
             self._sum_up(statement, verbs)
-        else:
-            yield from _refusal(statement)
+        elif statement.refused:
+            yield _refusal(statement)
         yield from _approvals(statement)
         if _CHANGES.intersection(verbs) and statement.ran:
             yield _change(statement)
@@ -198,15 +198,11 @@ def _missing(report: Report) -> Iterator[Row]:
             yield Row("missing", "", (stream, "", fault.value, declared, f"{count} more of this kind"))
 
 
-def _refusal(statement: Statement) -> Iterator[Row]:
-    if statement.refused:
-        # Of one that was refused while it ran, the end tells by which limit.
-        told = {
-            **statement.begun,
-            **{k: v for k, v in (statement.ended or {}).items() if k in ("policy", "rule", "reason")},
-        }
-        why = (told.get(name) for name in ("policy", "rule", "reason"))
-        yield _row("refusals", statement.begun, *_whose(statement), *why, *_what(statement))
+def _refusal(statement: Statement) -> Row:
+    # Of one that was refused while it ran, the end tells by which limit.
+    told = {**statement.begun, **(statement.ended or {})}
+    why = (told.get(name) for name in ("policy", "rule", "reason"))
+    return _row("refusals", statement.begun, *_whose(statement), *why, *_what(statement))
 
 
 def _approvals(statement: Statement) -> Iterator[Row]:

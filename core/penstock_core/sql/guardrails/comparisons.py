@@ -11,6 +11,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.syntax.equivalence import same
+from penstock_core.sql.syntax.operators import operator_of
 
 _Kind = enums.A_Expr_Kind
 _ZERO = ast.A_Const(val=ast.Integer(ival=0))
@@ -219,12 +220,6 @@ def irreflexive(node: ast.A_Expr) -> bool:
         return False
     moved = _level(node.lexpr, node.rexpr)
     return moved is not None and not holds(moved[0], name, moved[1])
-
-
-def operator_of(node: ast.A_Expr) -> str:
-    """The operator's name, without its schema."""
-    last = (node.name or (None,))[-1]
-    return last.sval or "" if isinstance(last, ast.String) else ""
 
 
 def text_of(node: Any) -> str | None:

@@ -12,8 +12,9 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.bind.writes import target_name
-from penstock_core.sql.guardrails.comparisons import operator_of, reflexive
+from penstock_core.sql.guardrails.comparisons import reflexive
 from penstock_core.sql.syntax.equivalence import same
+from penstock_core.sql.syntax.operators import operator_of
 
 _CHOOSING = ("limitCount", "limitOffset", "withClause", "groupClause", "havingClause", "larg", "rarg")
 # By what comparison each row is within the bounds of all.

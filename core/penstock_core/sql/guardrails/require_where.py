@@ -21,13 +21,13 @@ from penstock_core.sql.guardrails.comparisons import (
     holds,
     irreflexive,
     is_negation,
-    operator_of,
     reflexive,
     text_of,
     value_of,
 )
 from penstock_core.sql.guardrails.own_rows import Target
 from penstock_core.sql.syntax.equivalence import same
+from penstock_core.sql.syntax.operators import operator_of
 from penstock_core.sql.syntax.walk import fields_below
 
 _Kind = enums.A_Expr_Kind

@@ -17,6 +17,7 @@ from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Relation, RelationName
 from penstock_core.sql.catalog.trigger_bodies import read_trigger
+from penstock_core.sql.syntax.operators import operator_of
 
 # Aggregates that any order of the same rows gives the same result.
 _ORDERLESS = words("""
@@ -45,12 +46,6 @@ _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x2
 def function_name(call: ast.FuncCall) -> str:
     """The function's own name."""
     last = (call.funcname or (None,))[-1]
-    return (last.sval or "") if isinstance(last, ast.String) else ""
-
-
-def operator_name(node: ast.A_Expr) -> str:
-    """The operator's own name."""
-    last = (node.name or (None,))[-1]
     return (last.sval or "") if isinstance(last, ast.String) else ""
 
 
@@ -120,7 +115,7 @@ class OwnCalls:
 
     def operator_tells(self, node: ast.A_Expr) -> bool:
         """Whether an operator runs a function that may tell when."""
-        name = operator_name(node)
+        name = operator_of(node)
         if not self.is_operator(node) or name not in self.operators:
             return False
         effects = self._functions.operator(name)

@@ -21,7 +21,7 @@ from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_meetings import refuse_partless
 from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
-from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name, operator_name
+from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.masking.order_targets import (
     fails_in_ways,
     refuse_collisions,
@@ -31,6 +31,7 @@ from penstock_core.sql.masking.order_targets import (
     telling_rows,
 )
 from penstock_core.sql.refusal import refused
+from penstock_core.sql.syntax.operators import operator_of
 from penstock_core.sql.syntax.walk import below
 
 _Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
@@ -285,7 +286,7 @@ class _StatementOrder(QueryOrder):
     def _refuse_open_targets(self, node: ast.Node, views: list[str]) -> None:
         """A target can't be sorted: what tells when it was called may not be asked of its rows; `views` call those."""
         calls = [one for one in _telling(node, self.own) if id(one) not in self.errors.late_calls]
-        names = [operator_name(one) if isinstance(one, ast.A_Expr) else function_name(one) for one in calls]
+        names = [operator_of(one) if isinstance(one, ast.A_Expr) else function_name(one) for one in calls]
         for name in (*names, *views) if self.open_targets else ():
             refuse_telling(self.leaves[id(self.open_targets[0])].relation, name)
 
